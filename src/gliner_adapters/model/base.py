@@ -1,0 +1,148 @@
+"""A base: a pretrained GLiNER, its tokenizers and the fingerprint of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from gliner_adapters.documents import Label
+from gliner_adapters.errors import BaseModelError
+from gliner_adapters.model.fingerprint import fingerprint
+from gliner_adapters.model.parts import Parts, device_of, split_network
+from gliner_adapters.model.tokens import LabelPrompt, WordTokenizer, label_prompt, label_texts
+
+Architecture = Literal["uni", "bi"]
+
+#: A tokenizer without a limit of its own reports a huge number; beyond this it is taken as "none".
+NO_LIMIT = 1_000_000
+
+
+class Base:
+    """A pretrained GLiNER, frozen.
+
+    Attributes:
+        id: what it was loaded as (a hub id, a folder, ``encoder:NAME``).
+        revision: the hub's commit, where it came from a hub.
+        architecture: ``"uni"`` (labels in the text) or ``"bi"`` (labels have an encoder of their own).
+        config: GLiNER's configuration.
+        network: GLiNER's `UniEncoderSpanModel` or `BiEncoderSpanModel`.
+        parts: the parts of the network; they share its weights.
+        text_tokens: words to sub-token ids.
+        label_tokenizer: the label encoder's tokenizer (bi-encoders).
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: Any,
+        text_tokenizer: Any,
+        label_tokenizer: Any = None,
+        *,
+        id: str,  # noqa: A002 - the word of the domain
+        revision: str | None = None,
+    ) -> None:
+        if hasattr(network, "cross_fuser"):
+            raise BaseModelError(
+                f"{id} fuses labels and text by cross-attention (post_fusion_schema), so its label vectors depend "
+                "on the text; such checkpoints are not supported"
+            )
+        network.requires_grad_(False)
+        network.eval()
+        self.id = id
+        self.revision = revision
+        self.network = network
+        self.config = config
+        self.parts: Parts = split_network(network)
+        self.architecture: Architecture = "uni" if self.parts.label_encoder is None else "bi"
+        self.text_tokens = WordTokenizer(text_tokenizer)
+        self.label_tokenizer = label_tokenizer
+        if self.architecture == "bi" and label_tokenizer is None:
+            raise BaseModelError(f"{id} is a bi-encoder; its label tokenizer is missing")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over the weights."""
+        return fingerprint(self.network.state_dict())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return device_of(self.network)
+
+    @property
+    def hidden_size(self) -> int:
+        """D, the width of word and label vectors."""
+        return int(self.config.hidden_size)
+
+    @property
+    def max_width(self) -> int:
+        """K, the widest span in words."""
+        return int(self.config.max_width)
+
+    @property
+    def max_words(self) -> int:
+        """The longest text in words that the base was trained to read at once."""
+        return int(self.config.max_len)
+
+    @property
+    def parameters(self) -> int:
+        """How many parameters the base has."""
+        return sum(p.numel() for p in self.network.parameters())
+
+    def to(self, device: str | torch.device) -> Base:
+        """Move the weights to a device, in place."""
+        self.network.to(device)
+        return self
+
+    def sub_token_budget(self, labels: Sequence[Label], style: str = "name") -> int:
+        """How many sub-tokens of text fit in one input, beside special tokens and the label prompt.
+
+        Raises:
+            BaseModelError: the labels alone leave no room for text.
+        """
+        encoder = self.parts.text_encoder.transformer.model.config
+        limits = [getattr(encoder, "max_position_embeddings", None), self.text_tokens.tokenizer.model_max_length]
+        known = [int(limit) for limit in limits if limit and 0 < limit < NO_LIMIT]
+        budget = min(known, default=512)
+        if encoder.model_type in {"roberta", "xlm-roberta"}:
+            budget -= 2  # their positions start after the padding index
+        prefix = self.prompt(labels, style).ids.size if self.architecture == "uni" else len(self.text_tokens.prefix)
+        budget -= prefix + len(self.text_tokens.suffix)
+        if budget < 8:
+            raise BaseModelError(
+                f"{len(labels)} labels leave {budget} sub-tokens for the text in {self.id}; use fewer or shorter labels"
+            )
+        return budget
+
+    def prompt(self, labels: Sequence[Label], style: str = "name") -> LabelPrompt:
+        """The label prompt that a uni-encoder reads before the text."""
+        return label_prompt(
+            self.text_tokens,
+            label_texts(labels, style),
+            self.config.ent_token,
+            self.config.sep_token,
+            self.config.embed_ent_token,
+        )
+
+    def label_inputs(self, labels: Sequence[Label], style: str = "name") -> tuple[Tensor, Tensor]:
+        """Ids and mask ``(C, T)`` of the labels for a bi-encoder's label encoder.
+
+        Raises:
+            BaseModelError: a label text is longer than the label encoder reads.
+        """
+        texts = label_texts(labels, style)
+        encoded = self.label_tokenizer(texts, return_tensors="pt", truncation=False, padding="longest", verbose=False)
+        limit = self.label_tokenizer.model_max_length
+        if encoded["input_ids"].shape[1] > limit:
+            longest = max(texts, key=len)
+            raise BaseModelError(
+                f"the label text {longest[:60]!r}... is longer than the label encoder reads ({limit} sub-tokens)"
+            )
+        return encoded["input_ids"].to(self.device), encoded["attention_mask"].to(self.device)
+
+    def __repr__(self) -> str:
+        return f"Base({self.id!r}, {self.architecture}, {self.parameters / 1e6:.1f}M parameters)"

@@ -1,0 +1,21 @@
+"""The fingerprint of a base: which weights an adapter was trained on, whatever they are called."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+
+
+def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
+    """sha256 over names, types, shapes and values, in the order of names.
+
+    The same weights give the same fingerprint in whatever file they lie.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.view(-1).view(torch.uint8).numpy() if tensor.numel() else b"")
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""The parts that a forward pass runs through.
+
+A GLiNER has four parts: a text encoder, a label encoder (bi-encoders only), a span head and a label head. A
+pass takes them from a :class:`Parts`; an adapter returns a `Parts` in which some are replaced. That is the only
+way in which a technique reaches into a pass: no patching, no swapped classes.
+
+The two encoder modules here hold GLiNER's own modules and call them; they own no weights of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class TextEncoder(nn.Module):
+    """Sub-token ids to contextual vectors: GLiNER's Transformer and, where widths differ, its projection.
+
+    ``rnn`` is the bi-directional LSTM over words that uni-encoder GLiNERs may carry; it belongs to the text
+    side, so it is frozen, trained and cached together with the Transformer.
+    """
+
+    def __init__(self, transformer: nn.Module, projection: nn.Module | None, rnn: nn.Module | None) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.projection = projection
+        self.rnn = rnn
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Encode sub-tokens: ``(B, L)`` ids and mask to ``(B, L, D)``."""
+        tokens = self.transformer(input_ids, attention_mask=attention_mask)
+        return tokens if self.projection is None else self.projection(tokens)
+
+
+class LabelEncoder(nn.Module):
+    """Label texts to vectors: a Transformer, its projection, and the mean over sub-tokens."""
+
+    def __init__(self, transformer: nn.Module, projection: nn.Module | None) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.projection = projection
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Encode labels: ``(C, T)`` ids and mask to ``(C, D)``."""
+        tokens = self.transformer(input_ids, attention_mask=attention_mask)
+        if self.projection is not None:
+            tokens = self.projection(tokens)
+        mask = attention_mask.unsqueeze(-1).expand(tokens.size()).float()
+        return (tokens * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one forward pass runs through.
+
+    Attributes:
+        text_encoder: sub-tokens to vectors.
+        label_encoder: label texts to vectors; ``None`` in a uni-encoder, whose labels stand in the text.
+        span_head: GLiNER's `span_rep_layer`.
+        label_head: GLiNER's `prompt_rep_layer`; ``None`` only where ``label_vectors`` are given.
+        label_vectors: ``(C, D)`` constants that replace label encoder and label head (a baked adapter).
+    """
+
+    text_encoder: TextEncoder
+    label_encoder: LabelEncoder | None
+    span_head: nn.Module
+    label_head: nn.Module | None
+    label_vectors: Tensor | None = None
+
+
+def split_network(network: Any) -> Parts:
+    """The parts of a GLiNER span model (`UniEncoderSpanModel` or `BiEncoderSpanModel`), sharing its weights."""
+    encoder = network.token_rep_layer
+    bi = hasattr(encoder, "labels_encoder")
+    # A bi-encoder GLiNER builds an LSTM too, but its forward pass never calls it.
+    rnn = None if bi else getattr(network, "rnn", None)
+    return Parts(
+        text_encoder=TextEncoder(encoder.bert_layer, getattr(encoder, "projection", None), rnn),
+        label_encoder=LabelEncoder(encoder.labels_encoder, getattr(encoder, "labels_projection", None))
+        if bi
+        else None,
+        span_head=network.span_rep_layer,
+        label_head=network.prompt_rep_layer,
+    )
+
+
+def unused_parameters(module: nn.Module) -> set[str]:
+    """Names of parameters that no GLiNER pass reaches: the poolers of BERT-like encoders."""
+    return {name for name, _ in module.named_parameters() if ".pooler." in f".{name}"}
+
+
+def in_eval_mode(*modules: nn.Module | None) -> None:
+    """Switch dropout off in each module."""
+    for module in modules:
+        if module is not None:
+            module.eval()
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where a module's weights lie."""
+    return next(module.parameters()).device

@@ -1,0 +1,106 @@
+"""What a checkpoint from a hub or a stranger may contain: data, never code.
+
+GLiNER asks transformers to trust remote code whatever the caller says. We therefore build its modules from
+configurations that we have read and checked ourselves: encoder types come from an allow-list, `auto_map`
+(the door to remote code) is refused, and weights are read from safetensors unless the user insists.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from gliner_adapters.errors import BaseModelError
+
+#: Encoder architectures whose code ships with transformers and whose forward pass we know.
+ENCODER_TYPES = frozenset({"bert", "deberta-v2", "modernbert", "roberta", "xlm-roberta", "electra", "distilbert"})
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        BaseModelError: the file is missing, is not JSON, or holds something else than an object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BaseModelError(f"{path} is missing") from None
+    except ValueError as error:
+        raise BaseModelError(f"{path} is not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise BaseModelError(f"{path} must hold a JSON object, found {type(content).__name__}")
+    return content
+
+
+def check_encoder_config(config: dict[str, Any], where: str) -> None:
+    """Refuse an encoder configuration that would run foreign code or that we do not know.
+
+    Raises:
+        BaseModelError: `auto_map` anywhere in it, or a model type outside of :data:`ENCODER_TYPES`.
+    """
+    refuse_auto_map(config, where)
+    model_type = config.get("model_type", "deberta-v2")  # GLiNER's own default for configs without a type
+    if model_type not in ENCODER_TYPES:
+        known = ", ".join(sorted(ENCODER_TYPES))
+        raise BaseModelError(f"{where}: encoder type {model_type!r} is not supported; known types: {known}")
+
+
+def refuse_auto_map(config: Any, where: str) -> None:
+    """Raise if an `auto_map` (code to be loaded from the checkpoint) hides anywhere in a configuration."""
+    if isinstance(config, dict):
+        if config.get("auto_map"):
+            raise BaseModelError(
+                f"{where} asks to run code of its own (auto_map). gliner-adapters never runs a checkpoint's code."
+            )
+        for value in config.values():
+            refuse_auto_map(value, where)
+    elif isinstance(config, list):
+        for value in config:
+            refuse_auto_map(value, where)
+
+
+def contained(folder: Path, name: str) -> Path:
+    """``folder / name`` for a file name that a checkpoint gives.
+
+    Raises:
+        BaseModelError: the name is absolute or leads out of the folder.
+    """
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in name or not pure.parts:
+        raise BaseModelError(f"file name {name!r} leads out of {folder}; refused")
+    return folder / pure
+
+
+def read_weights(folder: Path, *, allow_pickle: bool = False) -> dict[str, torch.Tensor]:
+    """Read a checkpoint's tensors: ``model.safetensors`` (also sharded), or a pickle where allowed.
+
+    Args:
+        folder: the checkpoint's folder.
+        allow_pickle: also read ``pytorch_model.bin`` (with ``weights_only=True``) where no safetensors exist.
+
+    Raises:
+        BaseModelError: no weights, or only pickled ones while ``allow_pickle`` is false.
+    """
+    single = folder / "model.safetensors"
+    if single.is_file():
+        return load_file(single)
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        tensors: dict[str, torch.Tensor] = {}
+        for shard in sorted(set(read_json(index).get("weight_map", {}).values())):
+            tensors.update(load_file(contained(folder, shard)))
+        return tensors
+    pickled = folder / "pytorch_model.bin"
+    if not pickled.is_file():
+        raise BaseModelError(f"no weights in {folder}: expected model.safetensors")
+    if not allow_pickle:
+        raise BaseModelError(
+            f"{folder} holds only pickled weights (pytorch_model.bin), which can carry code. Convert them to "
+            "safetensors, or pass --allow-pickle (allow_pickle=True) if you trust where they come from."
+        )
+    return torch.load(pickled, map_location="cpu", weights_only=True)

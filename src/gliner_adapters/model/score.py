@@ -1,0 +1,170 @@
+r"""Stage 3 of a pass: every span against every label, exactly and cheaply.
+
+GLiNER's `markerV0` head runs an MLP on every span. Its first layer is linear in the concatenation of start and
+end, and its second layer is followed by a dot product with the label's vector, so both leave the span:
+
+    score(i, j, l) = p_l · (W₂ relu(W₁ [s_i; e_j] + b₁) + b₂)
+                   = (W₂ᵀ p_l) · relu(W₁ˢ s_i + b₁  +  W₁ᵉ e_j) + p_l · b₂
+                     └─ a label ─┘       └── a word ──┘  └─ a word ┘
+
+A span costs an addition, a ReLU and a dot product. Words of all passages lie packed, (N, D); span k of word i
+covers words i .. i + k. The span's hidden layer is never held in full: it is made, used and dropped in blocks
+that stay in the processor's cache, and made again in the backward pass.
+
+Dropout inside the head falls on that hidden layer. Its noise is drawn once a word and shared by the spans that
+start there, which costs K times less than noise for each span.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from gliner.modeling.context_encoders import IdentityContextEncoder
+from gliner.modeling.span_rep import SpanMarkerV0
+from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
+
+#: Words in a block: block x K x 4D numbers are alive at once (about a megabyte at D = 384 in float32).
+BLOCK = 16
+
+
+def score_spans(head: nn.Module, words: Tensor, lengths: list[int], labels: Tensor, max_width: int) -> Tensor:
+    """Score all spans of all passages.
+
+    Args:
+        head: GLiNER's `span_rep_layer`.
+        words: ``(N, D)`` packed word vectors.
+        lengths: words in each passage, summing to N.
+        labels: ``(C, D)`` label vectors, or ``(B, C, D)`` with a set for each passage.
+        max_width: K.
+
+    Returns:
+        ``(N, K, C)`` float32 logits. Entries of spans that would leave their passage are meaningless;
+        :func:`valid_spans` tells them.
+    """
+    if is_factorisable(head):
+        return _factorised(head.span_rep_layer, words, lengths, labels, max_width)
+    _say_once(type(head.span_rep_layer).__name__)
+    return _own_forward(head, words, lengths, labels, max_width)
+
+
+def is_factorisable(head: nn.Module) -> bool:
+    """Whether the exact factorisation applies: a `markerV0` head without a context encoder before it."""
+    return isinstance(head.span_rep_layer, SpanMarkerV0) and isinstance(head.context_encoder, IdentityContextEncoder)
+
+
+def valid_spans(lengths: list[int], max_width: int, device: torch.device | str = "cpu") -> Tensor:
+    """``(N, K)``: which spans lie within their passage."""
+    left = torch.cat([torch.arange(n, 0, -1, device=device) for n in lengths])
+    return torch.arange(max_width, device=device)[None, :] < left[:, None]
+
+
+@lru_cache
+def _say_once(mode: str) -> None:
+    """Tell that a head cannot be factorised."""
+    logger.warning("span head %s has no exact factorisation; using GLiNER's own, slower pass", mode)
+
+
+def _own_forward(head: nn.Module, words: Tensor, lengths: list[int], labels: Tensor, max_width: int) -> Tensor:
+    """Any other span head through GLiNER's own forward pass, on padded passages."""
+    padded = nn.utils.rnn.pad_sequence(list(words.split(lengths)), batch_first=True)
+    size = padded.shape[1]
+    starts = torch.arange(size, device=words.device).repeat_interleave(max_width)
+    ends = starts + torch.arange(max_width, device=words.device).repeat(size)
+    sizes = torch.tensor(lengths, device=words.device)
+    inside = ends[None, :] < sizes[:, None]
+    span_idx = torch.stack([starts, ends], -1)[None] * inside.unsqueeze(-1)
+    mask = torch.arange(size, device=words.device)[None, :] < sizes[:, None]
+    spans = head(padded, span_idx, mask)  # (B, W, K, D)
+    pattern = "BLKD,CD->BLKC" if labels.dim() == 2 else "BLKD,BCD->BLKC"
+    return torch.einsum(pattern, spans, labels.to(spans.dtype))[mask].float()
+
+
+def _factorised(head: SpanMarkerV0, words: Tensor, lengths: list[int], labels: Tensor, max_width: int) -> Tensor:
+    """The `markerV0` head, factorised; see the module's docstring."""
+    first, dropout, second = head.out_project[0], head.out_project[2], head.out_project[3]
+    width = words.shape[-1]
+    starts = F.linear(head.project_start(words).relu(), first.weight[:, :width], first.bias)
+    ends = F.linear(head.project_end(words).relu(), first.weight[:, width:])
+    readers = F.linear(labels, second.weight.t())  # W₂ᵀ p: (..., C, 4D)
+    bias = F.linear(labels, second.bias.unsqueeze(0)).squeeze(-1)  # p · b₂: (..., C)
+    noise = F.dropout(torch.ones_like(starts), dropout.p) if head.training and dropout.p > 0 else None
+    # Outside of autocast's rules: make the types agree.
+    readers = readers.to(starts.dtype)
+    if labels.dim() == 2:
+        return _SpanReader.apply(starts, ends, readers, noise, max_width).float() + bias.float()
+    # Labels of each passage's own: one reader a passage.
+    logits = [
+        _SpanReader.apply(s, e, r, n, max_width).float() + b.float()
+        for s, e, r, b, n in zip(
+            starts.split(lengths),
+            ends.split(lengths),
+            readers,
+            bias,
+            noise.split(lengths) if noise is not None else [None] * len(lengths),
+            strict=True,
+        )
+    ]
+    return torch.cat(logits)
+
+
+class _SpanReader(torch.autograd.Function):
+    """``out[i, k, c] = relu(starts[i] + ends[i + k]) * noise[i] · readers[c]``.
+
+    Shapes: starts and ends ``(N, H)``, readers ``(C, H)``, noise ``(N, H)`` or ``None``, out ``(N, K, C)``.
+    The hidden layer ``(N, K, H)`` exists only in blocks of words, in both directions.
+    """
+
+    @staticmethod
+    def forward(ctx, starts, ends, readers, noise, max_width):  # type: ignore[no-untyped-def]
+        """Score block by block."""
+        ctx.save_for_backward(starts, ends, readers, noise)
+        ctx.max_width = max_width
+        size, classes = starts.shape[0], readers.shape[0]
+        out = starts.new_empty(size, max_width, classes)
+        windows = _windows(ends, max_width)
+        for i in range(0, size, BLOCK):
+            hidden = _hidden(starts, windows, noise, i)
+            torch.mm(hidden.view(-1, hidden.shape[-1]), readers.t(), out=out[i : i + BLOCK].view(-1, classes))
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
+        """Make each block's hidden layer again and push the gradient through it."""
+        starts, ends, readers, noise = ctx.saved_tensors
+        max_width = ctx.max_width
+        size, width = starts.shape
+        grad = grad.to(starts.dtype).contiguous()
+        windows = _windows(ends, max_width)
+        grad_starts = torch.empty_like(starts)
+        grad_ends = ends.new_zeros(size + max_width - 1, width)
+        grad_readers = torch.zeros_like(readers, dtype=torch.float32)
+        for i in range(0, size, BLOCK):
+            hidden = _hidden(starts, windows, noise, i)
+            out = grad[i : i + BLOCK].view(-1, readers.shape[0])
+            grad_readers += (out.t() @ hidden.view(-1, width)).float()
+            inner = (out @ readers).view_as(hidden)
+            inner.masked_fill_(hidden <= 0, 0)
+            if noise is not None:
+                inner *= noise[i : i + BLOCK, None]
+            torch.sum(inner, 1, out=grad_starts[i : i + BLOCK])
+            rows = inner.shape[0]
+            for k in range(max_width):
+                grad_ends[i + k : i + k + rows] += inner[:, k]
+        return grad_starts, grad_ends[:size], grad_readers.to(readers.dtype), None, None
+
+
+def _windows(ends: Tensor, max_width: int) -> Tensor:
+    """``(N, K, H)`` view of the ends that each start can be paired with; zeros beyond the last word."""
+    padded = F.pad(ends, (0, 0, 0, max_width - 1))
+    return padded.as_strided((ends.shape[0], max_width, ends.shape[1]), (ends.shape[1], ends.shape[1], 1))
+
+
+def _hidden(starts: Tensor, windows: Tensor, noise: Tensor | None, i: int) -> Tensor:
+    """The hidden layer of the spans that start in one block of words: ``(block, K, H)``."""
+    hidden = (starts[i : i + BLOCK, None] + windows[i : i + BLOCK]).relu_()
+    return hidden if noise is None else hidden.mul_(noise[i : i + BLOCK, None])
