@@ -108,19 +108,22 @@ def _pick(starts: np.ndarray, pooling: str) -> tuple[np.ndarray, np.ndarray]:
     return picked.astype(np.int64), owners
 
 
-def by_length(passages: Sequence[Passage], max_passages: int, max_tokens: int) -> Iterator[list[int]]:
+def by_length(
+    passages: Sequence[Passage], max_passages: int, max_tokens: int, overhead: int = 0
+) -> Iterator[list[int]]:
     """Indices of passages in batches of similar length, longest first.
 
     Args:
         passages: what to batch.
         max_passages: passages in a batch at most.
         max_tokens: padded sub-tokens in a batch at most; a single longer passage is a batch of its own.
+        overhead: sub-tokens that each input carries beside the text (a label prompt).
     """
     order = sorted(range(len(passages)), key=lambda i: (-passages[i].ids.size, i))
     batch: list[int] = []
     for index in order:
         longest = passages[batch[0]].ids.size if batch else passages[index].ids.size
-        if batch and (len(batch) >= max_passages or (len(batch) + 1) * (longest + 2) > max_tokens):
+        if batch and (len(batch) >= max_passages or (len(batch) + 1) * (longest + overhead + 2) > max_tokens):
             yield batch
             batch = []
         batch.append(index)

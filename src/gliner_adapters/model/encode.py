@@ -33,7 +33,7 @@ def encode_text(encoder: TextEncoder, batch: Batch, pooling: str = "first") -> E
     """
     tokens = encoder(batch.input_ids, batch.attention_mask)
     flat = tokens.reshape(-1, tokens.shape[-1])
-    rows = flat[batch.token_rows]
+    rows = flat.index_select(0, batch.token_rows)
     if pooling in ("first", "last") and rows.shape[0] == batch.words:
         words = rows
     else:

@@ -127,8 +127,9 @@ class _SpanReader(torch.autograd.Function):
         size, classes = starts.shape[0], readers.shape[0]
         out = starts.new_empty(size, max_width, classes)
         windows = _windows(ends, max_width)
+        room = starts.new_empty(BLOCK, max_width, starts.shape[1])
         for i in range(0, size, BLOCK):
-            hidden = _hidden(starts, windows, noise, i)
+            hidden = _hidden(starts, windows, noise, i, room)
             torch.mm(hidden.view(-1, hidden.shape[-1]), readers.t(), out=out[i : i + BLOCK].view(-1, classes))
         return out
 
@@ -143,8 +144,9 @@ class _SpanReader(torch.autograd.Function):
         grad_starts = torch.empty_like(starts)
         grad_ends = ends.new_zeros(size + max_width - 1, width)
         grad_readers = torch.zeros_like(readers, dtype=torch.float32)
+        room = starts.new_empty(BLOCK, max_width, width)
         for i in range(0, size, BLOCK):
-            hidden = _hidden(starts, windows, noise, i)
+            hidden = _hidden(starts, windows, noise, i, room)
             out = grad[i : i + BLOCK].view(-1, readers.shape[0])
             grad_readers += (out.t() @ hidden.view(-1, width)).float()
             inner = (out @ readers).view_as(hidden)
@@ -164,7 +166,8 @@ def _windows(ends: Tensor, max_width: int) -> Tensor:
     return padded.as_strided((ends.shape[0], max_width, ends.shape[1]), (ends.shape[1], ends.shape[1], 1))
 
 
-def _hidden(starts: Tensor, windows: Tensor, noise: Tensor | None, i: int) -> Tensor:
-    """The hidden layer of the spans that start in one block of words: ``(block, K, H)``."""
-    hidden = (starts[i : i + BLOCK, None] + windows[i : i + BLOCK]).relu_()
+def _hidden(starts: Tensor, windows: Tensor, noise: Tensor | None, i: int, room: Tensor) -> Tensor:
+    """The hidden layer of the spans that start in one block of words, ``(block, K, H)``, made in ``room``."""
+    block = starts[i : i + BLOCK, None]
+    hidden = torch.add(block, windows[i : i + BLOCK], out=room[: block.shape[0]]).relu_()
     return hidden if noise is None else hidden.mul_(noise[i : i + BLOCK, None])

@@ -1,0 +1,85 @@
+"""``gliner-adapters convert``: documents from one file format to another."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from gliner_adapters.documents import (
+    ReadReport,
+    WriteReport,
+    detect_format,
+    formats,
+    read_documents,
+    write_documents,
+)
+from gliner_adapters.documents.formats import get_format
+
+_NAMES = ", ".join(formats())
+
+
+class OnConflictChoice(str, Enum):
+    """The values of ``--on-conflict``; see :data:`gliner_adapters.documents.OnConflict`."""
+
+    ERROR = "error"
+    DROP = "drop"
+    SPLIT = "split"
+
+
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="File to read, or - for standard input.")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="File to write, or - for standard output.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", help=f"Format of IN ({_NAMES}). Default: by its ending.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help=f"Format of OUT ({_NAMES}). Default: by its ending.")
+    ] = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out malformed records and list them, instead of stopping."),
+    ] = False,
+    on_conflict: Annotated[
+        OnConflictChoice,
+        typer.Option(
+            help="For entities that IOB2 cannot hold. error: stop at the first. drop: leave them out; of "
+            "overlapping ones the longest stays. split: cut words where an entity begins or ends inside "
+            "them, and drop only what overlaps; for training data, since the cuts follow the annotation.",
+        ),
+    ] = OnConflictChoice.ERROR,
+) -> None:
+    """Convert annotated documents between IOB2/CoNLL, PubTator and JSON Lines.
+
+    Endings tell the formats; a .gz after them means compressed. JSON Lines keeps everything. PubTator keeps
+    no scores. IOB2 keeps no scores and no ids, and puts one sentence in a block. Counts go to standard error.
+    OUT appears only when all of IN has been converted.
+
+    Examples:
+
+    gliner-adapters convert train.tsv train.jsonl
+
+    gliner-adapters convert abstracts.PubTator.gz abstracts.tsv --on-conflict split
+
+    zcat corpus.pubtator.gz | gliner-adapters convert - - --from pubtator --to jsonl | head -n 1
+    """
+    reading, writing = get_format(from_ or detect_format(source)), get_format(to or detect_format(target))
+    found = ReadReport()
+    documents = read_documents(source, reading.name, skip_bad=skip_bad, report=found)
+    written = write_documents(documents, target, writing.name, on_conflict=on_conflict.value)
+    for line in _summary(found, written):
+        typer.echo(line, err=True)
+
+
+def _summary(found: ReadReport, written: WriteReport) -> list[str]:
+    """What was read, repaired, left out, written and changed: one fact a line."""
+    lines = [f"read: {found.documents} documents, {found.entities} entities"]
+    lines.extend(found.problems())
+    lines.extend(f"  {reason}" for reason in found.reasons)
+    if found.skipped > len(found.reasons):
+        lines.append(f"  and {found.skipped - len(found.reasons)} more")
+    lines.append(f"written: {written.documents} documents, {written.entities} entities")
+    lines.extend(f"dropped: {count} entities: {reason}" for reason, count in written.dropped.items())
+    lines.extend(f"changed: {kind}: {count}" for kind, count in written.changes.items())
+    return lines

@@ -1,0 +1,125 @@
+"""A corpus: named documents in splits, with the labels that its entities may carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from gliner_adapters.corpora.registry import SPLITS, CorpusInfo
+from gliner_adapters.documents import Document, Label, ReadReport, read_documents
+from gliner_adapters.errors import ConfigError, DataError
+
+
+class Corpus:
+    """Documents in the splits ``train``, ``devel`` and ``test`` (or some of them), read from files.
+
+    Entities carry natural label names (``cell line``), which the files may write as tags (``cell_line``);
+    :meth:`tag_of` leads back.
+
+    Attributes:
+        name: canonical name of a registered corpus, or what the user's corpus was called.
+        info: the registry's entry; ``None`` for a user's own data.
+        files: the file of each split.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        files: Mapping[str, Path],
+        *,
+        labels: Mapping[str, Label] | None = None,
+        info: CorpusInfo | None = None,
+        format: str | None = None,  # noqa: A002 - the readers' word for it
+    ) -> None:
+        """Put a corpus together; ``load_corpus`` and ``user_corpus`` are the usual ways.
+
+        Args:
+            name: what to call it.
+            files: split name to file, splits among train, devel and test.
+            labels: the files' tags and what they mean, in the order wanted. If ``None``, the labels are
+                what the entities of all the splits carry, sorted; all files are read for that.
+            info: the registry's entry, if any.
+            format: the files' format; by their endings if ``None``.
+        """
+        self.name = name
+        self.info = info
+        self.files = {split: Path(files[split]) for split in SPLITS if split in files}
+        self._format = format
+        self._documents: dict[str, list[Document]] = {}
+        if not self.files or set(files) - set(SPLITS):
+            raise ConfigError(
+                f"a corpus has the splits {', '.join(SPLITS)} or some of them, got {list(files)}"
+            )
+        self._labels = labels if labels is not None else self._found_labels()
+        self._tags = {label.name: tag for tag, label in self._labels.items()}
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The whole schema: every type, in a stable order."""
+        return tuple(self._labels.values())
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits, in the order train, devel, test."""
+        return tuple(self.files)
+
+    def tag_of(self, label: str) -> str:
+        """What the files write for a label name; raises ``ConfigError`` for a name that is not a label."""
+        try:
+            return self._tags[label]
+        except KeyError:
+            known = ", ".join(self._tags)
+            raise ConfigError(f"{label!r} is not a label of the corpus {self.name} ({known})") from None
+
+    def read(self, split: str, *, report: ReadReport | None = None) -> Iterator[Document]:
+        """Stream a split's documents, entities labelled by natural names.
+
+        Args:
+            split: one of :attr:`splits`.
+            report: collects what the reader repaired. Nothing is left out: what cannot be repaired raises.
+
+        Raises:
+            ConfigError: no such split.
+            DataError: malformed data, or an entity whose tag is not in the schema.
+        """
+        path = self._file(split)
+        for document in read_documents(path, self._format, report=report):
+            document.entities = [
+                replace(entity, label=self._label(entity.label, path, document))
+                for entity in document.entities
+            ]
+            yield document
+
+    def documents(self, split: str) -> list[Document]:
+        """All documents of a split, read once and kept; treat the list as read-only."""
+        if split not in self._documents:
+            self._documents[split] = list(self.read(split))
+        return self._documents[split]
+
+    def _file(self, split: str) -> Path:
+        try:
+            return self.files[split]
+        except KeyError:
+            known = ", ".join(self.files)
+            raise ConfigError(f"the corpus {self.name} has no split {split!r}, it has: {known}") from None
+
+    def _label(self, tag: str, path: Path, document: Document) -> str:
+        try:
+            return self._labels[tag].name
+        except KeyError:
+            known = ", ".join(self._labels)
+            where = f"document {document.id}" if document.id else "a document"
+            raise DataError(f"{where} has an entity of type {tag!r}; the labels are {known}", path) from None
+
+    def _found_labels(self) -> dict[str, Label]:
+        for split, path in self.files.items():
+            self._documents[split] = list(read_documents(path, self._format))
+        names = {e.label for docs in self._documents.values() for doc in docs for e in doc.entities}
+        if not names:
+            files = ", ".join(map(str, self.files.values()))
+            raise DataError(f"no entities in {files}; give the labels, or annotated data")
+        return {name: Label(name) for name in sorted(names)}
+
+    def __repr__(self) -> str:
+        return f"Corpus({self.name!r}, splits={self.splits}, labels={[label.name for label in self.labels]})"

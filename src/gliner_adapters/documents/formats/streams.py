@@ -1,0 +1,133 @@
+"""Byte streams by path: plain files, ``.gz`` by ending, ``-`` for standard input and output."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from gliner_adapters.errors import DataError
+
+STANDARD = "-"
+BOM = b"\xef\xbb\xbf"
+
+
+def display_name(path: str | Path) -> str:
+    """How messages name a path: itself, or ``<stdin>`` for ``-``."""
+    return "<stdin>" if str(path) == STANDARD else str(path)
+
+
+def check_readable(path: str | Path) -> None:
+    """Raise :class:`DataError` unless ``path`` is ``-`` or something that can be read as a file."""
+    if str(path) == STANDARD:
+        return
+    if not Path(path).exists():
+        raise DataError("no such file", path)
+    if Path(path).is_dir():
+        raise DataError("is a folder; expected a file", path)
+
+
+@contextmanager
+def open_input(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file for reading bytes, decompressing ``.gz``; ``-`` is standard input, which stays open."""
+    if str(path) == STANDARD:
+        yield sys.stdin.buffer
+        return
+    with ExitStack() as stack:
+        try:
+            raw: BinaryIO = stack.enter_context(Path(path).open("rb"))
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror or error}", path) from error
+        yield cast(BinaryIO, stack.enter_context(gzip.open(raw))) if is_gzip(path) else raw
+
+
+@contextmanager
+def open_output(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file for writing bytes, all or nothing; ``-`` is standard output, which stays open.
+
+    The bytes go to a temporary file beside the target, which takes the target's place when the block ends and
+    is removed when it fails, so an existing file is only ever replaced by a complete one. A compressed file
+    depends on its content alone: no time and no name is stored in it. What is not a regular file (a pipe, a
+    device) is written directly.
+    """
+    if str(path) == STANDARD:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    target = Path(path).resolve()
+    direct = target.exists() and not target.is_file()
+    temporary = target if direct else target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        raw = temporary.open("wb")
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror or error}", path) from error
+    try:
+        with raw:
+            if is_gzip(path):
+                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                    yield cast(BinaryIO, packed)
+            else:
+                yield raw
+        if not direct:
+            if target.exists():
+                shutil.copymode(target, temporary)
+            temporary.replace(target)
+    except BaseException:
+        if not direct:
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def is_gzip(path: str | Path) -> bool:
+    """Whether the ending of a path says that it is gzipped."""
+    return str(path).lower().endswith(".gz")
+
+
+def numbered_lines(stream: BinaryIO, path: str) -> Iterator[tuple[int, bytes]]:
+    """Lines with their numbers from 1, each with its line ending; the last may lack one.
+
+    Raises:
+        DataError: if a compressed stream is damaged or ends early.
+    """
+    number = 0
+    try:
+        for line in stream:
+            number += 1
+            yield number, line
+    except EOFError as error:
+        raise DataError("the gzip stream ends early; the file is truncated", path, number + 1) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"not a valid gzip stream: {error}", path, number + 1) from error
+
+
+def decode(raw: bytes, path: str, line: int) -> str:
+    """Decode UTF-8 strictly.
+
+    Args:
+        raw: one line or several.
+        path: the file, for the message.
+        line: number of the first line in ``raw``.
+
+    Raises:
+        DataError: names the line of the first byte that is not UTF-8, or of the first NUL.
+    """
+    if (nul := raw.find(b"\0")) >= 0:
+        raise DataError(
+            "NUL byte; expected UTF-8 text (is this a binary or a UTF-16 file?)",
+            path,
+            line + raw.count(b"\n", 0, nul),
+        )
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"byte 0x{raw[error.start]:02x} is not valid UTF-8 here; convert the file to UTF-8 first",
+            path,
+            line + raw.count(b"\n", 0, error.start),
+        ) from error

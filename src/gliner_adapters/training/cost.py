@@ -1,0 +1,52 @@
+"""What a run costs: wall and processor time, peak memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from dataclasses import asdict, dataclass
+
+import torch
+
+
+@dataclass
+class Cost:
+    """Seconds and megabytes, summed over a run and its resumptions."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    peak_gpu_memory_mb: float = 0.0
+
+    def to_dict(self) -> dict[str, float]:
+        """Rounded, for JSON."""
+        return {key: round(value, 1) for key, value in asdict(self).items()}
+
+
+class Meter:
+    """Measures from its creation on.
+
+    Args:
+        before: what earlier parts of the same run have cost.
+    """
+
+    def __init__(self, before: Cost | None = None) -> None:
+        self.before = before or Cost()
+        self.start, self.cpu_start = time.perf_counter(), _cpu_seconds()
+
+    def read(self) -> Cost:
+        """The cost so far. Peak memory is the process's own maximum resident set."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if os.uname().sysname != "Darwin" else 2**20)
+        gpu = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
+        return Cost(
+            self.before.seconds + time.perf_counter() - self.start,
+            self.before.cpu_seconds + _cpu_seconds() - self.cpu_start,
+            max(self.before.peak_memory_mb, peak),
+            max(self.before.peak_gpu_memory_mb, gpu),
+        )
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,64 @@
+"""The feature cache: where the text encoder is frozen, its output is computed once.
+
+Vectors lie in one memory-mapped float16 file, passage after passage: in a uni-encoder first the C label vectors
+that were read off the text, then the word vectors. An epoch then runs on the heads alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gliner_adapters.model import Encoded, Passage
+from gliner_adapters.model.predict import Predictor
+
+
+class FeatureCache:
+    """Encoded passages in a file.
+
+    Args:
+        path: the file; written anew.
+        predictor: its text encoder is run once over each passage.
+        passages: in the order by which they are asked for later.
+        on_batch: called with the number of passages done.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        predictor: Predictor,
+        passages: Sequence[Passage],
+        on_batch: Callable[[int], None] = lambda done: None,
+    ) -> None:
+        self.device = predictor.base.device
+        self.labels = len(predictor.labels) if predictor.prompt is not None else 0
+        self.lengths = [p.words for p in passages]
+        rows = np.asarray([n + self.labels for n in self.lengths], dtype=np.int64)
+        self.offsets = np.concatenate([[0], np.cumsum(rows)])
+        shape = (int(self.offsets[-1]), predictor.base.hidden_size)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows = np.memmap(path, dtype=np.float16, mode="w+", shape=shape)
+        done = 0
+        for indices in predictor.batches(passages):
+            encoded = predictor.encode(predictor.collate([passages[i] for i in indices]))
+            words = encoded.words.half().cpu().split(encoded.lengths)
+            for b, (index, vectors) in enumerate(zip(indices, words, strict=True)):
+                start = self.offsets[index]
+                if encoded.labels is not None:
+                    self.rows[start : start + self.labels] = encoded.labels[b].half().cpu().numpy()
+                self.rows[start + self.labels : self.offsets[index + 1]] = vectors.numpy()
+            done += len(indices)
+            on_batch(done)
+
+    def __call__(self, indices: Sequence[int]) -> Encoded:
+        """The text encoder's output for some passages, as float32."""
+        blocks = [self.rows[self.offsets[i] : self.offsets[i + 1]] for i in indices]
+        words = torch.from_numpy(np.concatenate([b[self.labels :] for b in blocks]).astype(np.float32))
+        labels = None
+        if self.labels:
+            labels = torch.from_numpy(np.stack([b[: self.labels] for b in blocks]).astype(np.float32))
+            labels = labels.to(self.device)
+        return Encoded(words.to(self.device), labels, [self.lengths[i] for i in indices])

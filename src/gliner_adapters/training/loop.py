@@ -1,0 +1,310 @@
+"""The training loop: the same for every technique, device and number of processes.
+
+Everything that decides the outcome is a function of the configuration, the data and the step, so the same seed
+gives the same adapter, and a run that is killed at any step and resumed gives the same adapter too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from torch import Tensor, nn
+
+from gliner_adapters.documents import Document
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.evaluation import best_threshold, score_documents
+from gliner_adapters.methods import Adapter
+from gliner_adapters.model import Base, Batch, Encoded, Passage, forward
+from gliner_adapters.model.passages import Losses, Segmenter, entities_of
+from gliner_adapters.model.predict import Precision, Predictor, autocast
+from gliner_adapters.training.checkpoints import Checkpoints, Progress
+from gliner_adapters.training.config import TrainingConfig
+from gliner_adapters.training.cost import Cost, Meter
+from gliner_adapters.training.features import FeatureCache
+from gliner_adapters.training.losses import label_weights, span_loss, span_targets
+from gliner_adapters.training.optimiser import build_optimiser, set_learning_rates
+from gliner_adapters.training.order import epoch_batches, share
+from gliner_adapters.training.progress import Reporter
+
+#: Devel candidates are decoded at this threshold, and the threshold is chosen above it.
+SWEEP_FROM = 0.05
+#: The threshold of a run without devel data.
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass
+class TrainingResult:
+    """What a run gave. The adapter that was passed in holds the best weights.
+
+    Attributes:
+        threshold: chosen on devel (0.5 without devel data).
+        best: the curve's row of the best evaluation, or ``None`` without devel data.
+        curve: one row an evaluation.
+        steps: optimiser steps taken.
+        sentences: training passages.
+        cost: time and memory.
+        losses: training entities that could not be used, counted.
+    """
+
+    threshold: float
+    best: dict[str, Any] | None
+    curve: list[dict[str, Any]]
+    steps: int
+    sentences: int
+    cost: Cost
+    losses: Losses
+
+
+class TrainingModule(nn.Module):
+    """An adapter's pass from a batch to logits, as one module that `accelerate` can wrap.
+
+    The base stays outside of it: it is frozen, shared and never saved.
+    """
+
+    def __init__(self, base: Base, adapter: Adapter, precision: Precision) -> None:
+        super().__init__()
+        self.adapter = adapter
+        self._base = (base,)  # in a tuple, so that it is no sub-module
+        self.precision = precision
+        self.label_inputs = adapter.label_inputs(base)
+
+    def forward(self, batch: Batch | Encoded) -> Tensor:
+        """``(N, K, C)`` logits."""
+        base = self._base[0]
+        with autocast(base.device, self.precision):
+            parts = self.adapter.parts(base.parts)
+            return forward(parts, batch, self.label_inputs, base.max_width, base.config.subtoken_pooling)
+
+
+class Trainer:
+    """One run. Use :func:`train`."""
+
+    def __init__(
+        self,
+        base: Base,
+        adapter: Adapter,
+        train_documents: Sequence[Document],
+        devel_documents: Sequence[Document],
+        config: TrainingConfig,
+        folder: Path,
+        reporter: Reporter,
+    ) -> None:
+        self.base, self.adapter, self.config, self.folder, self.reporter = base, adapter, config, folder, reporter
+        self.accelerator = Accelerator(cpu=base.device.type == "cpu")
+        segmenter = Segmenter(base, adapter.labels, config.segment, adapter.options.label_style)
+        self.passages = segmenter.passages(train_documents, gold=True)
+        if not self.passages:
+            raise ConfigError("no training text: the training documents hold no words")
+        self.losses = segmenter.losses
+        for line in self.losses.lines():
+            reporter.say(f"note: {line}")
+        self.devel = list(devel_documents)
+        reader = Segmenter(base, adapter.labels, config.segment, adapter.options.label_style)
+        self.devel_passages = reader.passages(self.devel)
+        self.checkpoints = Checkpoints(folder, self._key(train_documents))
+        self.weights = None
+        if config.loss == "balanced-focal":
+            self.weights = label_weights(self.passages, len(adapter.labels)).to(base.device)
+        self.features: FeatureCache | None = None
+        self.devel_features: FeatureCache | None = None
+
+    def run(self, *, resume: bool) -> TrainingResult:
+        """Train to the end (or early stop) and leave the best weights in the adapter."""
+        config, accelerator = self.config, self.accelerator
+        plan = [
+            epoch_batches(self.passages, config.batch_size, config.max_tokens, config.seed, e)
+            for e in range(config.epochs)
+        ]
+        steps = sum(map(len, plan))
+        optimiser = build_optimiser(self.adapter, config) if self.adapter.trained() else None
+        progress = Progress()
+        torch.manual_seed(config.seed)
+        if resume and optimiser is not None:
+            progress = self.checkpoints.load(self.adapter, optimiser) or progress
+        meter = Meter(Cost(**progress.cost) if progress.cost else None)
+        module = TrainingModule(self.base, self.adapter, config.precision)
+        if optimiser is not None:
+            self._fill_caches()
+            module, optimiser = accelerator.prepare(module, optimiser)
+            self.reporter.begin("training", steps, progress.step)
+        for epoch in range(progress.epoch, config.epochs if optimiser is not None else 0):
+            for indices in share(plan[epoch], accelerator.process_index, accelerator.num_processes)[progress.batch :]:
+                assert optimiser is not None
+                set_learning_rates(optimiser, config, progress.step, steps)
+                loss = self._step(module, optimiser, indices)
+                progress.step += 1
+                progress.batch += 1
+                progress.loss_sum += loss
+                self.reporter.advance(1, len(indices) * accelerator.num_processes, loss)
+                if progress.step % config.checkpoint_steps == 0:
+                    self._checkpoint(progress, optimiser, meter)
+            mean_loss = progress.loss_sum / max(1, len(plan[epoch]))
+            progress.epoch, progress.batch, progress.loss_sum = epoch + 1, 0, 0.0
+            if (epoch + 1) % config.evaluate_every == 0 or epoch + 1 == config.epochs:
+                self._evaluate(progress, mean_loss, meter)
+                if config.patience is not None and progress.stale >= config.patience:
+                    self.reporter.say(f"stopped early: {progress.stale} evaluations without a better one")
+                    break
+            self._checkpoint(progress, optimiser, meter)
+        if optimiser is None:  # zero-shot: nothing to train, but a threshold to choose
+            self._evaluate(progress, 0.0, meter)
+        if progress.best is not None and self.adapter.trained():
+            accelerator.wait_for_everyone()
+            self.checkpoints.restore_best(self.adapter)
+        threshold = progress.best["threshold"] if progress.best else DEFAULT_THRESHOLD
+        return TrainingResult(
+            threshold, progress.best, progress.curve, progress.step, len(self.passages), meter.read(), self.losses
+        )
+
+    def _step(self, module: nn.Module, optimiser: torch.optim.Optimizer, indices: list[int]) -> float:
+        """One optimiser step; its loss."""
+        passages = [self.passages[i] for i in indices]
+        batch = self.features(indices) if self.features else self._predictor().collate(passages)
+        self.adapter.train()
+        logits = module(batch)
+        targets = span_targets(passages, self.base.max_width, len(self.adapter.labels)).to(logits.device)
+        loss = span_loss(logits, targets, batch.lengths, self.config, self.weights)
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(module.parameters(), self.config.clip)
+        optimiser.step()
+        optimiser.zero_grad()
+        value = float(loss.detach())
+        if value != value:
+            raise ConfigError("the loss is not a number any more; lower the learning rates (--learning-rate)")
+        return value
+
+    def _evaluate(self, progress: Progress, loss: float, meter: Meter) -> None:
+        """Score devel, choose the threshold, keep the weights if they are the best so far."""
+        if not self.devel:
+            return
+        labels = [label.name for label in self.adapter.labels]
+        self.adapter.eval()
+        self.adapter.bake(self.base)
+        predictor = self._predictor()
+        self.adapter.unbake()
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        mine = list(range(rank, len(self.devel_passages), world))
+        cache = self.devel_features
+        spans = predictor.spans(
+            [self.devel_passages[i] for i in mine],
+            SWEEP_FROM,
+            encoded=None if cache is None else lambda indices: cache([mine[i] for i in indices]),
+        )
+        gathered = dict(gather_object(list(zip(mine, spans, strict=True))))
+        ordered = [gathered[i] for i in range(len(self.devel_passages))]
+        entities = entities_of(self.devel, self.devel_passages, ordered, self.adapter.labels)
+        predicted = [d.with_entities(e) for d, e in zip(self.devel, entities, strict=True)]
+        gold = [d.with_entities([e for e in d.entities if e.label in labels]) for d in self.devel]
+        sweep = best_threshold(gold, predicted, labels, decoded_at=SWEEP_FROM)
+        kept = [d.with_entities([e for e in d.entities if (e.score or 0) > sweep.threshold]) for d in predicted]
+        scores = score_documents(gold, kept, labels)
+        better = progress.best is None or scores.macro_f1 > progress.best["macro_f1"]
+        row = {
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "loss": loss,
+            "macro_f1": scores.macro_f1,
+            "micro_f1": scores.micro_f1,
+            "threshold": sweep.threshold,
+            "best": better,
+            "seconds": round(meter.read().seconds, 1),
+        }
+        progress.curve.append(row)
+        progress.stale = 0 if better else progress.stale + 1
+        if better:
+            progress.best = row
+            if self.accelerator.is_main_process and self.adapter.trained():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self.checkpoints.save_best(self.adapter)
+        self.reporter.evaluated(row)
+
+    def _predictor(self) -> Predictor:
+        """The adapter's pass for reading; its constants are those of this moment."""
+        style = self.adapter.options.label_style
+        return Predictor(
+            self.base,
+            self.adapter.plug(self.base),
+            self.adapter.labels,
+            None,
+            precision=self.config.precision,
+            label_style=style,
+            max_tokens=self.config.max_tokens,
+        )
+
+    def _fill_caches(self) -> None:
+        """Compute word vectors once where they never change."""
+        if not self.config.cache_features or not self.adapter.leaves_text_alone(self.base):
+            return
+        predictor = self._predictor()
+        name = f"process{self.accelerator.process_index}"
+        self.reporter.begin("word vectors", len(self.passages) + len(self.devel_passages))
+        self.features = FeatureCache(
+            self.folder / f"features-train-{name}.f16", predictor, self.passages, self.reporter.advance
+        )
+        self.devel_features = FeatureCache(
+            self.folder / f"features-devel-{name}.f16", predictor, self.devel_passages, self.reporter.advance
+        )
+
+    def _checkpoint(self, progress: Progress, optimiser: Any, meter: Meter) -> None:
+        if self.accelerator.is_main_process:
+            progress.cost = vars(meter.read())
+            self.checkpoints.save(progress, self.adapter, optimiser)
+
+    def _key(self, documents: Sequence[Document]) -> str:
+        """Digest of all that decides the outcome."""
+        digest = hashlib.sha256()
+        settings = {
+            "base": self.base.fingerprint,
+            "method": self.adapter.name,
+            "options": self.adapter.options.model_dump(),
+            "labels": [(label.name, label.description) for label in self.adapter.labels],
+            "config": self.config.model_dump(exclude={"checkpoint_steps"}),
+            "torch": torch.__version__,
+        }
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+        for passage in [*self.passages, *self.devel_passages]:
+            digest.update(passage.ids.tobytes() + repr(passage.spans).encode())
+        for document in [*documents, *self.devel]:
+            digest.update(repr([entity.key for entity in document.entities]).encode())
+        return digest.hexdigest()
+
+
+def train(
+    base: Base,
+    adapter: Adapter,
+    train_documents: Sequence[Document],
+    devel_documents: Sequence[Document] = (),
+    config: TrainingConfig | None = None,
+    *,
+    folder: str | Path,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+) -> TrainingResult:
+    """Train an adapter in place.
+
+    Args:
+        base: the frozen base.
+        adapter: freshly attached; holds the best weights afterwards.
+        train_documents: annotated with every label of the adapter.
+        devel_documents: for the choice of epoch and threshold; without them the last weights and a threshold
+            of 0.5 are taken.
+        config: hyper-parameters.
+        folder: where checkpoints and caches of the run are kept.
+        resume: go on from the folder's checkpoint, if there is one.
+        reporter: shows the progress.
+
+    Raises:
+        ConfigError: nothing to train on, an unusable configuration, or a checkpoint of another run.
+    """
+    config = config or TrainingConfig()
+    with reporter or Reporter(quiet=True) as shown:
+        trainer = Trainer(base, adapter, train_documents, devel_documents, config, Path(folder), shown)
+        return trainer.run(resume=resume)
