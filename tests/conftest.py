@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from bases import TinyBase
+
 PROJECT = Path(__file__).resolve().parent.parent
+
+# Before anything imports them: no test needs a hub, and tiny models gain nothing from a second thread.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +26,25 @@ def data_dir() -> Path:
     if not directory.is_dir():
         pytest.skip(f"no corpora at {directory}; set GLINER_ADAPTERS_DATA to their folder")
     return directory
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyBase]:
+    """Tiny random bases by recipe name (see `bases.RECIPES`), each built once."""
+    from bases import RECIPES, TinyBase, build_base
+
+    built: dict[str, TinyBase] = {}
+
+    def get(name: str) -> TinyBase:
+        if name not in built:
+            folder = build_base(RECIPES[name], tmp_path_factory.mktemp(name))
+            built[name] = TinyBase(RECIPES[name], folder)
+        return built[name]
+
+    return get
+
+
+@pytest.fixture
+def tiny_base(request: pytest.FixtureRequest, tiny: Callable[[str], TinyBase]) -> TinyBase:
+    """One tiny base; parametrise it indirectly over recipe names."""
+    return tiny(request.param)

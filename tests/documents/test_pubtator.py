@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gliner_adapters.documents import Document, Entity, ReadReport, WriteReport
+from gliner_adapters.documents.formats.pubtator_offsets import locate
 from gliner_adapters.errors import DataError
 
 from .helpers import LABELS, read_bytes, write_bytes
@@ -63,6 +66,22 @@ def test_written_back_byte_for_byte(raw: bytes) -> None:
     assert write_bytes(documents, "pubtator") == raw
 
 
+@given(
+    st.text("aAö '\n", max_size=12),
+    st.integers(0, 14),
+    st.integers(1, 6),
+    st.text("aAö '", min_size=1, max_size=5),
+)
+def test_a_located_mention_lies_in_the_text_and_reads_the_same(
+    text: str, start: int, width: int, mention: str
+) -> None:
+    place = locate(text, start, start + width, mention)
+    if place is not None:
+        assert 0 <= place[0] < place[1] <= len(text)
+        found, wanted = (re.sub(r"\W", "", each).casefold() for each in (text[place[0] : place[1]], mention))
+        assert found == wanted
+
+
 line_text = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r\t"), max_size=25)
 
 
@@ -110,6 +129,7 @@ def test_any_file_survives_reading_and_json_lines(raw: bytes) -> None:
         ("1|t|Jurkat T cells\n1|a|\n1\t0\t8\tJurkat \tX\n\n", "Jurkat", "offsets slipped"),
         ("1|t|long name of it\n1|a|\n1\t0\t4\tlong name\tX\n\n", "long name", "offsets slipped"),
         ("1|t|the PAX6\n1|a|\n1\t5\t9\tPAX6\tX\n\n", "PAX6", "offsets slipped"),  # ends after the text
+        ("1|t|the PAX6\n1|a|\n1\t4\t9\tPAX6\tX\n\n", "PAX6", "offsets slipped"),
     ],
 )
 def test_safe_repairs_are_counted_and_written_back(raw: str, mention: str, kind: str) -> None:
@@ -127,7 +147,8 @@ def test_safe_repairs_are_counted_and_written_back(raw: str, mention: str, kind:
     ("text", "row", "found"),
     [
         ("a protein of mice", "0\t1\trat", "found 'a'"),
-        ("AN and AN here", "3\t5\tAN", "found 'an'"),  # two places are near
+        ("AN and AN here", "3\t6\tAN", "found 'and'"),  # two places are near
+        ("xANANAx", "0\t3\tANA", "found 'xAN'"),  # two places overlap
         ("many words stand before this gene", "0\t4\tgene", "found 'many'"),  # too far away
         ("pan is not", "2\t4\tan", "found 'n '"),  # two letters within a word prove nothing
         ("p + q", "2\t3\t-", "found '+'"),  # no letters to compare
@@ -164,10 +185,11 @@ def test_malformed_input_names_file_line_and_what_was_expected(raw: bytes, line:
 
 def test_skip_bad_leaves_out_the_document() -> None:
     report = ReadReport()
-    bad = ONE.replace(b"12", b"11").replace(b"Naloxone\tC", b"Aspirin\tC")
+    bad = ONE.replace(b"12", b"11").replace(b"Naloxone\tC", b"Aspirin\tC").replace(b"\tOcular", b"\tocular")
     documents = read_bytes(bad + ONE, "pubtator", skip_bad=True, report=report)
     assert [document.id for document in documents] == ["12"]
     assert report.skipped == 1
+    assert not report.repairs
     assert report.reasons == [
         "file:4: expected the mention 'Aspirin' at 30-38, found 'Naloxone'",
     ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def test_windows_cover_all_words_in_order(plan: tuple[list[int], int, int, int, 
     assert {word for window in windows for word in range(window.start, window.end)} == set(
         range(len(plan[0]))
     )
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in pairwise(windows):
         assert before.start < after.start <= before.end < after.end
 
 

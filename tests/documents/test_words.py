@@ -18,6 +18,7 @@ from gliner_adapters.documents import (
     word_spans,
     words_entity,
 )
+
 from .helpers import any_documents
 
 

@@ -1,0 +1,82 @@
+"""The command line: one verb a file.
+
+Exit codes: 0 success; 1 a check failed (`verify`, `--fail-under`); 2 wrong usage; 3 bad data; 4 a base or an adapter
+that cannot be loaded; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from importlib.metadata import version as installed_version
+from typing import Annotated
+
+import typer
+
+from gliner_adapters.cli import adapters, benchmark, corpora
+from gliner_adapters.cli.adapt import adapt
+from gliner_adapters.cli.annotate import annotate
+from gliner_adapters.cli.compare import compare
+from gliner_adapters.cli.convert import convert
+from gliner_adapters.cli.demo import demo
+from gliner_adapters.cli.evaluate import evaluate
+from gliner_adapters.errors import AdapterError, BaseModelError, ConfigError, DataError, GlinerAdaptersError
+
+EXIT_CODES: dict[type[GlinerAdaptersError], int] = {
+    ConfigError: 2,
+    DataError: 3,
+    BaseModelError: 4,
+    AdapterError: 4,
+}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Adapt GLiNER to biomedical text with small adapters, and annotate literature with the result.\n\n"
+    "Start with `gliner-adapters demo`. Then: `corpora list`, `adapt`, `evaluate`, `annotate`.",
+    epilog="Exit codes: 0 success, 1 a check failed, 2 wrong usage, 3 bad data, 4 base or adapter not loadable.",
+)
+app.command()(demo)
+app.command()(adapt)
+app.command()(evaluate)
+app.command()(compare)
+app.command()(annotate)
+app.command()(convert)
+app.add_typer(corpora.app, name="corpora")
+app.add_typer(adapters.app, name="adapters")
+app.add_typer(benchmark.app, name="benchmark")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gliner-adapters {installed_version('gliner-adapters')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; errors that the user can mend are printed without a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    try:
+        app()
+    except GlinerAdaptersError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)

@@ -32,9 +32,9 @@ _LAST_TOKEN = re.compile(r"[^\s(\[\"'“‘]+\Z")
 def split_sentences(text: str) -> list[Span]:
     """Character spans of the sentences, in order, without the white space around them.
 
-    A sentence ends at ``.``, ``!`` or ``?`` before white space and a capital or a digit, unless the full stop
-    belongs to an abbreviation ("Fig.", "et al.", "i.p."), a single letter ("E. coli") or a spaced number; and at a
-    blank line. Every character that is not white space lies in exactly one sentence.
+    A sentence ends at ``.``, ``!`` or ``?`` before white space and a capital or a digit, and at a blank line.
+    A full stop does not end it after an abbreviation ("Fig.", "et al.", "i.p."), after a single letter
+    ("E. coli") or within a spaced number. Every character but white space lies in exactly one sentence.
     """
     spans: list[Span] = []
     start = 0

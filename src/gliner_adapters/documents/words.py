@@ -8,7 +8,7 @@ exclusive.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -91,8 +91,8 @@ def refine_words(words: Sequence[Span], entities: Iterable[Entity]) -> tuple[lis
         inside = [
             (index, offset)
             for offset in (entity.start, entity.end)
-            if (index := bisect_right(words, (offset, -1)) - 1) >= 0
-            and words[index][0] < offset < words[index][1]
+            # The last word that begins before the offset.
+            if (index := bisect_left(words, (offset,)) - 1) >= 0 and offset < words[index][1]
         ]
         needed += bool(inside)
         for index, offset in inside:

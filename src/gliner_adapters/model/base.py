@@ -58,7 +58,8 @@ class Base:
         self.config = config
         self.parts: Parts = split_network(network)
         self.architecture: Architecture = "uni" if self.parts.label_encoder is None else "bi"
-        self.text_tokens = WordTokenizer(text_tokenizer)
+        embeddings = self.parts.text_encoder.transformer.model.get_input_embeddings()
+        self.text_tokens = WordTokenizer(text_tokenizer, embeddings.num_embeddings)
         self.label_tokenizer = label_tokenizer
         if self.architecture == "bi" and label_tokenizer is None:
             raise BaseModelError(f"{id} is a bi-encoder; its label tokenizer is missing")

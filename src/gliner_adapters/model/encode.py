@@ -29,7 +29,8 @@ class Encoded:
 def encode_text(encoder: TextEncoder, batch: Batch, pooling: str = "first") -> Encoded:
     """Run the text encoder and read word vectors (and, in a uni-encoder, label vectors) off it.
 
-    A word without sub-tokens has a zero vector, as in GLiNER.
+    A word without sub-tokens (a control character) has a zero vector. GLiNER loses count there: it gives each word
+    after it the vector of its neighbour to the right.
     """
     tokens = encoder(batch.input_ids, batch.attention_mask)
     flat = tokens.reshape(-1, tokens.shape[-1])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from gliner.modeling.span_rep import SpanMarkerV1
 from torch import Tensor, nn
 
 
@@ -88,8 +89,16 @@ def split_network(network: Any) -> Parts:
 
 
 def unused_parameters(module: nn.Module) -> set[str]:
-    """Names of parameters that no GLiNER pass reaches: the poolers of BERT-like encoders."""
-    return {name for name, _ in module.named_parameters() if ".pooler." in f".{name}"}
+    """Names of parameters that no GLiNER pass reaches.
+
+    These are the poolers of BERT-like encoders, and a projection that GLiNER's `markerV1` head creates but never
+    calls.
+    """
+    idle = {name for name, _ in module.named_parameters() if ".pooler." in f".{name}"}
+    for prefix, child in module.named_modules():
+        if isinstance(child, SpanMarkerV1):
+            idle |= {f"{prefix}.project_first.{name}".lstrip(".") for name, _ in child.project_first.named_parameters()}
+    return idle
 
 
 def in_eval_mode(*modules: nn.Module | None) -> None:

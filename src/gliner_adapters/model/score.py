@@ -70,18 +70,26 @@ def _say_once(mode: str) -> None:
 
 
 def _own_forward(head: nn.Module, words: Tensor, lengths: list[int], labels: Tensor, max_width: int) -> Tensor:
-    """Any other span head through GLiNER's own forward pass, on padded passages."""
-    padded = nn.utils.rnn.pad_sequence(list(words.split(lengths)), batch_first=True)
-    size = padded.shape[1]
-    starts = torch.arange(size, device=words.device).repeat_interleave(max_width)
-    ends = starts + torch.arange(max_width, device=words.device).repeat(size)
-    sizes = torch.tensor(lengths, device=words.device)
-    inside = ends[None, :] < sizes[:, None]
-    span_idx = torch.stack([starts, ends], -1)[None] * inside.unsqueeze(-1)
-    mask = torch.arange(size, device=words.device)[None, :] < sizes[:, None]
-    spans = head(padded, span_idx, mask)  # (B, W, K, D)
-    pattern = "BLKD,CD->BLKC" if labels.dim() == 2 else "BLKD,BCD->BLKC"
-    return torch.einsum(pattern, spans, labels.to(spans.dtype))[mask].float()
+    """Any other span head through GLiNER's own forward pass.
+
+    Passages of one length at a time, so that there is no padding: `markerV1` averages over it and context encoders
+    attend to it, which would make a passage's scores depend on its neighbours in the batch.
+    """
+    logits: list[Tensor | None] = [None] * len(lengths)
+    of_passage = words.split(lengths)
+    for size in set(lengths):
+        rows = [i for i, length in enumerate(lengths) if length == size]
+        starts = torch.arange(size, device=words.device).repeat_interleave(max_width)
+        ends = starts + torch.arange(max_width, device=words.device).repeat(size)
+        span_idx = torch.stack([starts, ends], -1) * (ends < size).unsqueeze(-1)
+        spans = head(torch.stack([of_passage[i] for i in rows]), span_idx.expand(len(rows), -1, -1))  # (B, W, K, D)
+        if labels.dim() == 2:
+            scores = torch.einsum("BWKD,CD->BWKC", spans, labels.to(spans.dtype))
+        else:
+            scores = torch.einsum("BWKD,BCD->BWKC", spans, labels[rows].to(spans.dtype))
+        for i, of_row in zip(rows, scores, strict=True):
+            logits[i] = of_row
+    return torch.cat([rows for rows in logits if rows is not None]).float()
 
 
 def _factorised(head: SpanMarkerV0, words: Tensor, lengths: list[int], labels: Tensor, max_width: int) -> Tensor:

@@ -25,15 +25,19 @@ class WordTokenizer:
 
     Args:
         tokenizer: a transformers tokenizer.
+        vocabulary: how many embeddings the encoder has. GLiNER adds its markers to a bi-encoder's tokenizer but not
+            to the encoder, so a word that looks like a marker would have no embedding; it is read as unknown.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, vocabulary: int) -> None:
         self.tokenizer = tokenizer
+        self.vocabulary = vocabulary
         if tokenizer.pad_token_id is None:
             if tokenizer.eos_token_id is None:
                 raise BaseModelError("the tokenizer has neither a padding nor an end token")
             tokenizer.pad_token = tokenizer.eos_token
         self.pad_id: int = tokenizer.pad_token_id
+        self.unknown_id: int = self.pad_id if tokenizer.unk_token_id is None else tokenizer.unk_token_id
         self._memory: dict[str, tuple[int, ...]] = {}
         self.prefix, self.suffix = self._frame()
 
@@ -63,7 +67,8 @@ class WordTokenizer:
                 return_token_type_ids=False,
                 verbose=False,
             )["input_ids"]
-            memory.update(zip(missing, map(tuple, encoded), strict=True))
+            for word, ids in zip(missing, encoded, strict=True):
+                memory[word] = tuple(i if i < self.vocabulary else self.unknown_id for i in ids)
         return [memory[word] for word in words]
 
 

@@ -1,8 +1,28 @@
 """Training: one loop for all techniques."""
 
-from gliner_adapters.training.config import TrainingConfig
-from gliner_adapters.training.cost import Cost, Meter
-from gliner_adapters.training.loop import TrainingResult, train
-from gliner_adapters.training.progress import Reporter
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gliner_adapters._lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from gliner_adapters.training.config import TrainingConfig
+    from gliner_adapters.training.cost import Cost, Meter
+    from gliner_adapters.training.loop import TrainingResult, train
+    from gliner_adapters.training.progress import Reporter
 
 __all__ = ["Cost", "Meter", "Reporter", "TrainingConfig", "TrainingResult", "train"]
+
+# The command line reads the configuration for its options without loading torch.
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "Cost": "cost",
+        "Meter": "cost",
+        "Reporter": "progress",
+        "TrainingConfig": "config",
+        "TrainingResult": "loop",
+        "train": "loop",
+    },
+)

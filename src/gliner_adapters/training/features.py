@@ -23,7 +23,7 @@ class FeatureCache:
         path: the file; written anew.
         predictor: its text encoder is run once over each passage.
         passages: in the order by which they are asked for later.
-        on_batch: called with the number of passages done.
+        on_batch: called with the passages of each batch, twice: as steps and as sentences.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class FeatureCache:
         path: Path,
         predictor: Predictor,
         passages: Sequence[Passage],
-        on_batch: Callable[[int], None] = lambda done: None,
+        on_batch: Callable[[int, int], None] = lambda steps, sentences: None,
     ) -> None:
         self.device = predictor.base.device
         self.labels = len(predictor.labels) if predictor.prompt is not None else 0
@@ -41,7 +41,6 @@ class FeatureCache:
         shape = (int(self.offsets[-1]), predictor.base.hidden_size)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.rows = np.memmap(path, dtype=np.float16, mode="w+", shape=shape)
-        done = 0
         for indices in predictor.batches(passages):
             encoded = predictor.encode(predictor.collate([passages[i] for i in indices]))
             words = encoded.words.half().cpu().split(encoded.lengths)
@@ -50,8 +49,7 @@ class FeatureCache:
                 if encoded.labels is not None:
                     self.rows[start : start + self.labels] = encoded.labels[b].half().cpu().numpy()
                 self.rows[start + self.labels : self.offsets[index + 1]] = vectors.numpy()
-            done += len(indices)
-            on_batch(done)
+            on_batch(len(indices), len(indices))
 
     def __call__(self, indices: Sequence[int]) -> Encoded:
         """The text encoder's output for some passages, as float32."""

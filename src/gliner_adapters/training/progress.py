@@ -29,6 +29,7 @@ class Reporter:
         self.done = 0
         self.devel = ""
         self.what = ""
+        self._from = 0
         self._sentences = 0
         self._since = self._last_line = time.perf_counter()
         self._bar: RichProgress | None = None
@@ -43,7 +44,7 @@ class Reporter:
         """A new phase of so many steps (or sentences), some of them done before."""
         self._stop_bar()
         self.what, self.total, self.done = what, total, done
-        self._sentences, self._since = 0, time.perf_counter()
+        self._from, self._sentences, self._since = done, 0, time.perf_counter()
         self._last_line = self._since
         if self.console.is_terminal and not self.quiet:
             self._bar = RichProgress(
@@ -59,7 +60,7 @@ class Reporter:
             self._task = self._bar.add_task(what, total=total, completed=done, note="")
 
     def advance(self, steps: int, sentences: int, loss: float | None = None) -> None:
-        """So many steps and sentences more."""
+        """So many steps, and the sentences in them, more."""
         self.done += steps
         self._sentences += sentences
         now = time.perf_counter()
@@ -69,7 +70,7 @@ class Reporter:
             self._bar.update(self._task, completed=self.done, note=note)
         elif not self.quiet and (now - self._last_line > PLAIN_INTERVAL or self.done == self.total):
             self._last_line = now
-            left = (self.total - self.done) * (now - self._since) / max(1, self._steps_here(steps))
+            left = (self.total - self.done) * (now - self._since) / max(1, self.done - self._from)
             self.console.print(f"{self.what} {self.done}/{self.total}  {note}  {left:.0f} s left", highlight=False)
 
     def evaluated(self, row: dict[str, Any]) -> None:
@@ -85,11 +86,6 @@ class Reporter:
         """A line of text."""
         if not self.quiet:
             self.console.print(line, highlight=False)
-
-    def _steps_here(self, steps: int) -> int:
-        """Steps since the phase began in this process, for the estimate of what is left."""
-        self._here = getattr(self, "_here", 0) + steps
-        return self._here
 
     def _stop_bar(self) -> None:
         if self._bar is not None:

@@ -13,6 +13,7 @@ Anything else is an error for the caller to raise.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 BYTE_OFFSETS = "offsets count UTF-8 bytes"
 SPELLING = "mention is spelled otherwise than the text"
@@ -42,11 +43,12 @@ def locate(text: str, start: int, end: int, mention: str) -> tuple[int, int, str
         the mention cannot be found safely.
     """
     stated = row_text(text[start:end])
-    if stated == mention and end <= len(text):
+    inside = end <= len(text)
+    if inside and stated == mention:
         return start, end, None
     if not text.isascii() and (place := _from_bytes(text, start, end, mention)):
         return *place, BYTE_OFFSETS
-    if len(stated) == len(mention) and stated and _letters(stated) == _letters(mention) != "":
+    if inside and len(stated) == len(mention) and _letters(stated) == _letters(mention) != "":
         return start, end, SPELLING
     if place := _close_by(text, start, mention.strip()):
         return *place, SLIPPED
@@ -71,12 +73,10 @@ def _close_by(text: str, start: int, mention: str) -> tuple[int, int] | None:
     pattern = re.escape(mention)
     if len(mention) < 3:
         pattern = rf"(?<!\w){pattern}(?!\w)"
-    low = max(0, start - REACH)
-    found = [
-        match.span()
-        for match in re.compile(pattern).finditer(row_text(text), low, start + REACH + len(mention))
-    ]
-    return found[0] if len(found) == 1 else None
+    # Looking ahead finds overlapping occurrences as well.
+    places = re.compile(f"(?={pattern})").finditer(row_text(text), max(0, start - REACH))
+    found = [place.start() for place in takewhile(lambda place: place.start() <= start + REACH, places)]
+    return (found[0], found[0] + len(mention)) if len(found) == 1 else None
 
 
 def _letters(text: str) -> str:

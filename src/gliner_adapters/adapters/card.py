@@ -1,0 +1,108 @@
+"""The model card of an adapter, written from its configuration alone, so that it is always true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gliner_adapters.adapters.config import AdapterConfig
+
+
+def model_card(config: AdapterConfig) -> str:
+    """The text of an adapter's README.md."""
+    blocks = [
+        _front_matter(config),
+        f"# {_title(config)}",
+        _summary(config),
+        "## Use",
+        _use(config),
+        "## Labels",
+        _table(["label", "description"], [[e.name, e.description or ""] for e in config.labels]),
+        *_training(config),
+        *_metrics(config),
+        "## Base and versions",
+        _base(config),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _front_matter(config: AdapterConfig) -> str:
+    """What model hubs read."""
+    lines = ["---", "library_name: gliner-adapters", "pipeline_tag: token-classification", "tags:", "- gliner"]
+    lines += ["- named-entity-recognition", f"- {config.method}"]
+    if "/" in config.base.id and not config.base.id.startswith(("/", ".", "encoder:")):
+        lines.append(f"base_model: {config.base.id}")
+    return "\n".join([*lines, "---"])
+
+
+def _title(config: AdapterConfig) -> str:
+    corpus = config.trained_on.get("corpus")
+    return f"{config.method} adapter" + (f" for {corpus}" if corpus else "")
+
+
+def _summary(config: AdapterConfig) -> str:
+    share = 100 * config.trained_parameters / config.base.parameters
+    text = (
+        f"An adapter for [GLiNER](https://github.com/urchade/GLiNER) made with `gliner-adapters`, method "
+        f"`{config.method}`: {config.trained_parameters:,} trained parameters, {share:.1f}% of the base's "
+        f"{config.base.parameters:,}."
+    )
+    if config.deployable:
+        text += " This is the deployable form: it holds what inference needs and cannot be trained further."
+    return text
+
+
+def _use(config: AdapterConfig) -> str:
+    return "\n".join(
+        [
+            "```python",
+            "import gliner_adapters as ga",
+            "",
+            'annotator = ga.Annotator(ga.load_adapter("PATH/TO/THIS/FOLDER"))',
+            'for entity in annotator.annotate(["TEXT"])[0].entities:',
+            "    print(entity)",
+            "```",
+            "",
+            f"An entity is reported when its probability exceeds {config.threshold:g}; text is read by "
+            + ("sentences." if config.segment == "sentence" else "windows of as many sentences as fit."),
+        ]
+    )
+
+
+def _training(config: AdapterConfig) -> list[str]:
+    if not config.trained_on:
+        return []
+    plain = {k: v for k, v in config.trained_on.items() if not isinstance(v, dict)}
+    lines = [f"- {key.replace('_', ' ')}: {value}" for key, value in plain.items() if value is not None]
+    blocks = ["## Training", "\n".join(lines)]
+    for key, values in config.trained_on.items():
+        if isinstance(values, dict) and values:
+            blocks.append(_table([key.replace("_", " "), "value"], [[k, _show(v)] for k, v in values.items()]))
+    return blocks
+
+
+def _metrics(config: AdapterConfig) -> list[str]:
+    if not config.metrics:
+        return []
+    rows = [[key.replace("_", " "), _show(value)] for key, value in config.metrics.items()]
+    note = "On the development split, by which epoch and threshold were chosen; no test data was read."
+    return ["## Scores", note, _table(["metric", "value"], rows)]
+
+
+def _base(config: AdapterConfig) -> str:
+    base = config.base
+    lines = [
+        f"- base: `{base.id}`" + (f", revision `{base.revision}`" if base.revision else ""),
+        f"- architecture: {base.architecture}-encoder",
+        f"- fingerprint (sha256 over its weights): `{base.fingerprint}`",
+        *(f"- {name} {number}" for name, number in config.versions.items()),
+    ]
+    return "\n".join(lines)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *[[cell.replace("|", "\\|") for cell in row] for row in rows]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _show(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) and 0 < abs(value) < 1 and round(value, 3) != value else str(value)

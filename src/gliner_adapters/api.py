@@ -1,0 +1,273 @@
+"""The main jobs, as functions: adapt a base to a corpus, evaluate on a split."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gliner_adapters.adapters import TrainedAdapter, describe, load_adapter, save_adapter
+from gliner_adapters.adapters.config import CONFIG_FILE
+from gliner_adapters.annotate import Annotator
+from gliner_adapters.corpora import Corpus, load_corpus
+from gliner_adapters.documents import Document
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.evaluation import (
+    EvaluationReport,
+    abstract_groups,
+    evaluate_predictions,
+    keep_labels,
+    mention_strings,
+)
+from gliner_adapters.methods import attach
+from gliner_adapters.model import Base, load_base
+from gliner_adapters.model.passages import Losses
+from gliner_adapters.provenance import provenance
+from gliner_adapters.training import Meter, Reporter, TrainingConfig, train
+
+RUN_FOLDER = "run"
+RUN_FILE = "run.json"
+
+
+def adapt(
+    base: str | Base,
+    corpus: str | Path | Corpus,
+    method: str = "heads",
+    *,
+    output: str | Path,
+    options: dict[str, Any] | None = None,
+    config: TrainingConfig | None = None,
+    limit: int | None = None,
+    data_dir: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> TrainedAdapter:
+    """Train an adapter on a corpus's training split and save it.
+
+    The development split chooses epoch and threshold; the test split is not read.
+
+    Args:
+        base: a base, or what :func:`~gliner_adapters.load_base` loads it from.
+        corpus: a corpus, a registered name, or a folder of splits.
+        method: the technique.
+        output: the adapter's folder. Configuration, curve and cost of the run go to ``run/`` in it.
+        options: hyper-parameters of the technique.
+        config: hyper-parameters of training.
+        limit: train on so many documents only, drawn at random by the seed.
+        data_dir: where registered corpora lie.
+        resume: go on with an unfinished run in ``output``.
+        overwrite: replace what is in ``output``.
+        reporter: shows the progress; silent if ``None``.
+
+    Raises:
+        GlinerAdaptersError: anything that the input does not allow; the message says what.
+    """
+    config = config or TrainingConfig()
+    folder = Path(output)
+    run_folder = folder / RUN_FOLDER
+    _check_output(folder, resume=resume, overwrite=overwrite)
+    corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus, data_dir=data_dir)
+    base = load_base(base) if isinstance(base, str) else base
+    documents = draw(corpus.documents("train"), limit, config.seed)
+    devel = corpus.documents("devel") if "devel" in corpus.splits else []
+    torch.manual_seed(config.seed)
+    adapter = attach(method, base, corpus.labels, options)
+    if not adapter.trained() and not devel:
+        raise ConfigError(f"method {method!r} trains nothing, and without a devel split there is no threshold to choose")
+    result = train(base, adapter, documents, devel, config, folder=run_folder, resume=resume, reporter=reporter)
+    trained_on = {
+        "corpus": corpus.name,
+        "train_split": "train",
+        "documents": len(documents),
+        "passages": result.sentences,
+        "steps": result.steps,
+        "seed": config.seed,
+        "config": config.model_dump(exclude={"checkpoint_steps", "seed"}),
+    }
+    keys = ("epoch", "macro_f1", "micro_f1", "threshold")
+    metrics = {f"devel_{key}": result.best[key] for key in keys} if result.best else {}
+    trained = describe(
+        adapter, base, threshold=result.threshold, segment=config.segment, trained_on=trained_on, metrics=metrics
+    )
+    save_adapter(trained, folder)
+    run = {
+        "method": method,
+        "base": base.id,
+        "options": adapter.options.model_dump(),
+        "config": config.model_dump(),
+        "curve": result.curve,
+        "cost": result.cost.to_dict(),
+        "left_out": vars(result.losses),
+        "shipped_bytes": shipped_bytes(folder),
+        **provenance(base.device),
+    }
+    (run_folder / RUN_FILE).write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+    _tidy(run_folder)
+    return trained
+
+
+def _check_output(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Nothing is overwritten unless asked for."""
+    run_folder = folder / RUN_FOLDER
+    if overwrite:
+        _tidy(run_folder)
+        for name in (CONFIG_FILE, f"{RUN_FOLDER}/{RUN_FILE}"):
+            (folder / name).unlink(missing_ok=True)
+        return
+    if (folder / CONFIG_FILE).exists():
+        raise ConfigError(f"{folder} holds an adapter already; choose another --output, or --overwrite")
+    unfinished = any((run_folder / name).exists() for name in ("checkpoint", "checkpoint.old"))
+    if unfinished and not resume:
+        raise ConfigError(f"{folder} holds an unfinished run; go on with --resume, or start anew with --overwrite")
+
+
+def _tidy(run_folder: Path) -> None:
+    """Remove what only an unfinished run needs."""
+    from gliner_adapters.training.checkpoints import Checkpoints
+
+    Checkpoints(run_folder, "").clear()
+    for cache in run_folder.glob("features-*.f16"):
+        cache.unlink()
+
+
+def draw(documents: list[Document], limit: int | None, seed: int) -> list[Document]:
+    """So many documents at random, in their order; all of them if ``limit`` is ``None``.
+
+    Smaller draws of a seed are contained in its larger ones.
+
+    Raises:
+        ConfigError: more are asked for than there are.
+    """
+    if limit is None:
+        return documents
+    if not 1 <= limit <= len(documents):
+        raise ConfigError(f"--limit {limit}: the training split has {len(documents)} documents")
+    import numpy as np
+
+    chosen = np.random.default_rng(seed).permutation(len(documents))[:limit]
+    return [documents[i] for i in sorted(chosen.tolist())]
+
+
+def shipped_bytes(folder: str | Path) -> int:
+    """Size of the files that make an adapter, its card left out."""
+    return sum((Path(folder) / name).stat().st_size for name in (CONFIG_FILE, "adapter_model.safetensors"))
+
+
+@dataclass
+class Evaluation:
+    """What an evaluation gave.
+
+    Attributes:
+        report: the scores.
+        predictions: the documents with what was found, scores included.
+        record: the flat record for a result file.
+        losses: what could not be read.
+    """
+
+    report: EvaluationReport
+    predictions: list[Document]
+    record: dict[str, Any]
+    losses: Losses
+
+
+def evaluate(
+    model: str | Path | TrainedAdapter | Base,
+    corpus: str | Path | Corpus,
+    split: str = "test",
+    *,
+    threshold: float | None = None,
+    precision: str = "fp32",
+    bootstrap: int = 1000,
+    seed: int = 0,
+    data_dir: str | Path | None = None,
+) -> Evaluation:
+    """Read a split and score what is found against its annotation.
+
+    Args:
+        model: an adapter, its folder, or a base (zero-shot with the corpus's labels).
+        corpus: a corpus, a registered name, or a folder of splits.
+        split: which one.
+        threshold: by default the adapter's (0.5 for a base).
+        precision: ``"fp32"`` or ``"bf16"``.
+        bootstrap: resamples for the intervals; 0 for none.
+        seed: seed of the resampling.
+        data_dir: where registered corpora lie.
+
+    Raises:
+        ConfigError: the corpus has labels that the adapter lacks.
+    """
+    corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus, data_dir=data_dir)
+    if isinstance(model, (str, Path)):
+        model = load_adapter(model)
+    labels = [label.name for label in corpus.labels]
+    if isinstance(model, Base):
+        annotator = Annotator(model, corpus.labels, threshold=threshold, precision=precision)  # type: ignore[arg-type]
+        annotator.segment = "sentence"
+    else:
+        missing = sorted(set(labels) - set(model.labels))
+        if missing:
+            raise ConfigError(f"the adapter has no label {', '.join(missing)}; it knows {', '.join(model.labels)}")
+        annotator = Annotator(model, threshold=threshold, precision=precision)  # type: ignore[arg-type]
+    gold = corpus.documents(split)
+    meter = Meter()
+    predictions = annotator.annotate(gold)
+    cost = meter.read()
+    report = evaluate_predictions(
+        gold,
+        list(keep_labels(predictions, labels)),
+        labels,
+        training_mentions=mention_strings(corpus.documents("train")) if "train" in corpus.splits else None,
+        groups=abstract_groups(gold),
+        bootstrap=bootstrap,
+        seed=seed,
+    )
+    record = _record(annotator, corpus, split, report, precision, len(gold) / cost.seconds)
+    record["evaluation_seconds"] = round(cost.seconds, 1)
+    return Evaluation(report, predictions, record, annotator.losses)
+
+
+def _record(
+    annotator: Annotator, corpus: Corpus, split: str, report: EvaluationReport, precision: str, rate: float
+) -> dict[str, Any]:
+    """The flat record of a result file."""
+    model = annotator.model
+    config = model.config
+    run: dict[str, Any] = {}
+    if model.folder is not None and (model.folder / RUN_FOLDER / RUN_FILE).is_file():
+        run = json.loads((model.folder / RUN_FOLDER / RUN_FILE).read_text(encoding="utf-8"))
+    cost = run.get("cost", {})
+    return {
+        "base": config.base.id,
+        "architecture": config.base.architecture,
+        "base_fingerprint": config.base.fingerprint,
+        "method": config.method,
+        "options": config.options,
+        "corpus": corpus.name,
+        "split": split,
+        "seed": config.trained_on.get("seed"),
+        "train_split": config.trained_on.get("train_split"),
+        "train_passages": config.trained_on.get("passages"),
+        "training": config.trained_on.get("config"),
+        "trained_parameters": config.trained_parameters,
+        "total_parameters": config.base.parameters,
+        "shipped_bytes": shipped_bytes(model.folder) if model.folder is not None else 0,
+        "threshold": annotator.threshold,
+        "precision": precision,
+        "micro_f1": report.micro_f1,
+        "macro_f1": report.macro_f1,
+        "per_type": report.to_dict()["strict"]["per_type"],
+        "report": report.to_dict(),
+        "devel": config.metrics,
+        "curve": run.get("curve"),
+        "seconds": cost.get("seconds"),
+        "cpu_seconds": cost.get("cpu_seconds"),
+        "peak_memory_mb": cost.get("peak_memory_mb"),
+        "documents_per_second": round(rate, 1),
+        "training_command": run.get("command"),
+        **provenance(model.base.device),
+    }
+

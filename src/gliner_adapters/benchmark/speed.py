@@ -1,0 +1,270 @@
+"""Speed against the `gliner` library: same weights, same texts, one process, timed in turn.
+
+A round times every contender once; ratios are taken within a round and their median is reported, so a machine
+whose speed drifts favours nobody. What is found in fp32 is compared entity by entity.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from gliner import GLiNER
+from rich.table import Table
+
+from gliner_adapters.adapters import load_adapter
+from gliner_adapters.annotate import Annotator
+from gliner_adapters.corpora import Corpus, load_corpus
+from gliner_adapters.documents import Document, entity_words, word_spans
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.methods import Adapter, attach
+from gliner_adapters.model import Base, load_base
+from gliner_adapters.model.export import export_gliner
+from gliner_adapters.model.passages import Passage, Segmenter
+from gliner_adapters.model.predict import Precision, Predictor
+from gliner_adapters.provenance import provenance
+from gliner_adapters.training.config import TrainingConfig
+from gliner_adapters.training.losses import span_loss, span_targets
+from gliner_adapters.training.loop import TrainingModule
+
+#: Sentences in a training step, as in GLiNER's and our own training.
+TRAINING_BATCH = 32
+#: Scores of one entity may differ by float rounding between the two passes.
+SCORE_TOLERANCE = 1e-4
+SEED = 1
+
+
+def compare_speed(
+    base_name: str,
+    adapter_name: str | None,
+    corpus_name: str,
+    data_dir: Path | None = None,
+    *,
+    sentences: int = 1000,
+    steps: int = 12,
+    rounds: int = 3,
+) -> dict[str, Any]:
+    """Time inference and training steps; see the module's docstring.
+
+    Args:
+        base_name: the base, where no adapter is given.
+        adapter_name: an adapter that a GLiNER can hold (`full`, `heads`); trained weights find realistic numbers
+            of entities.
+        corpus_name: whose test and training sentences are taken.
+        data_dir: where corpora lie.
+        sentences: test sentences to read, the first of the split.
+        steps: training steps to time, on sentences of the training split.
+        rounds: how often everything is timed.
+    """
+    corpus = load_corpus(corpus_name, data_dir=data_dir)
+    if adapter_name is not None:
+        trained = load_adapter(adapter_name)
+        base, adapter, threshold = trained.base, trained.adapter.unbake(), trained.config.threshold
+    else:
+        base, threshold = load_base(base_name), 0.5
+        adapter = attach("zero-shot", base, corpus.labels)
+    with tempfile.TemporaryDirectory() as folder:
+        export_gliner(base, adapter.parts(base.parts), folder)
+        gliner = GLiNER.from_pretrained(folder, local_files_only=True)
+    base = gliner_base(gliner, base)
+    inference = _inference(gliner, base, corpus, threshold, sentences, rounds)
+    training = _training(gliner, base, corpus, steps, rounds)
+    return {
+        "weights": adapter_name or base_name,
+        "base": base.id,
+        "corpus": corpus.name,
+        "inference": inference,
+        "training": training,
+        **provenance(base.device),
+    }
+
+
+def gliner_base(gliner: Any, like: Base) -> Base:
+    """A base on the very weights that a loaded GLiNER holds."""
+    label_tokenizer = getattr(gliner.data_processor, "labels_tokenizer", None)
+    tokenizer = gliner.data_processor.transformer_tokenizer
+    return Base(gliner.model, gliner.config, tokenizer, label_tokenizer, id=like.id)
+
+
+def _inference(
+    gliner: Any, base: Base, corpus: Corpus, threshold: float, sentences: int, rounds: int
+) -> dict[str, Any]:
+    """Reading test sentences."""
+    texts = [document.text for document in corpus.documents("test")[:sentences]]
+    labels = [label.name for label in corpus.labels]
+    annotators = {
+        precision: Annotator(base, labels, threshold=threshold, precision=precision) for precision in ("fp32", "bf16")
+    }
+    contenders: dict[str, Callable[[], Any]] = {
+        "gliner, defaults": lambda: gliner.inference(texts, labels, threshold=threshold),
+        "gliner, batch 32": lambda: gliner.inference(texts, labels, threshold=threshold, batch_size=32),
+        "gliner-adapters, fp32": lambda: annotators["fp32"].annotate(texts),
+        "gliner-adapters, bf16": lambda: annotators["bf16"].annotate(texts),
+    }
+    with torch.inference_mode():
+        seconds, results = _rounds(contenders, rounds)
+    theirs = results["gliner, defaults"]
+    return {
+        "sentences": len(texts),
+        "threshold": threshold,
+        "sentences_per_second": {name: round(len(texts) / statistics.median(s), 1) for name, s in seconds.items()},
+        "speedup_over_gliner_defaults": _ratios(seconds, "gliner, defaults"),
+        "fp32_same_entities": same_entities(theirs, results["gliner-adapters, fp32"]),
+        "entities": {
+            "gliner, defaults": sum(map(len, theirs)),
+            "gliner-adapters, fp32": sum(len(d.entities) for d in results["gliner-adapters, fp32"]),
+            "gliner-adapters, bf16": sum(len(d.entities) for d in results["gliner-adapters, bf16"]),
+        },
+    }
+
+
+def same_entities(theirs: Sequence[Sequence[dict[str, Any]]], ours: Sequence[Document]) -> bool:
+    """Whether both found the same spans and labels with the same scores, up to float rounding."""
+    for found, document in zip(theirs, ours, strict=True):
+        a = sorted((e["start"], e["end"], e["label"], e["score"]) for e in found)
+        b = sorted((e.start, e.end, e.label, e.score) for e in document.entities)
+        if [x[:3] for x in a] != [x[:3] for x in b]:
+            return False
+        if any(abs(x[3] - (y[3] or 0)) > SCORE_TOLERANCE for x, y in zip(a, b, strict=True)):
+            return False
+    return True
+
+
+def _training(gliner: Any, base: Base, corpus: Corpus, steps: int, rounds: int) -> dict[str, Any]:
+    """Full fine-tuning steps on the same batches: collation, forward, loss, backward, optimiser."""
+    documents = corpus.documents("train")[: steps * TRAINING_BATCH]
+    if len(documents) < steps * TRAINING_BATCH:
+        raise ConfigError(f"{corpus.name} has too few training sentences for {steps} steps of {TRAINING_BATCH}")
+    adapter = attach("full", base, corpus.labels)
+    passages = Segmenter(base, corpus.labels).passages(documents, gold=True)
+    # By length, as we train; the library's trainer batches at random, so this favours it.
+    order = sorted(range(len(passages)), key=lambda i: passages[i].ids.size)
+    batches = [order[i : i + TRAINING_BATCH] for i in range(0, len(order), TRAINING_BATCH)]
+    result: dict[str, Any] = {"sentences": len(documents), "steps": steps, "batch_size": TRAINING_BATCH}
+    precision: Precision
+    for precision in ("fp32", "bf16"):
+        contenders: dict[str, Callable[[], Any]] = {
+            "gliner": lambda p=precision: _their_steps(gliner, documents, batches, corpus, p),  # type: ignore[misc]
+            "gliner-adapters": lambda p=precision: _our_steps(base, adapter, passages, batches, p),  # type: ignore[misc]
+        }
+        seconds, losses = _rounds(contenders, rounds)
+        result[precision] = {
+            "sentences_per_second": {n: round(len(documents) / statistics.median(s), 1) for n, s in seconds.items()},
+            "speedup": _ratios(seconds, "gliner")["gliner-adapters"],
+            "first_loss": {name: round(value, 4) for name, value in losses.items()},
+        }
+    return result
+
+
+def _our_steps(
+    base: Base, adapter: Adapter, passages: Sequence[Passage], batches: list[list[int]], precision: Precision
+) -> float:
+    """Training steps of ours; the summed loss of the first."""
+    module = TrainingModule(base, adapter, precision)
+    predictor = Predictor(base, adapter.parts(base.parts), adapter.labels)
+    config = TrainingConfig(precision=precision)
+    trained = list(adapter.trained().values())
+    optimiser = torch.optim.AdamW(trained, lr=1e-6, fused=True)
+    torch.manual_seed(SEED)
+    adapter.train()
+    first = None
+    for batch in batches:
+        chosen = [passages[i] for i in batch]
+        collated = predictor.collate(chosen)
+        logits = module(collated)
+        targets = span_targets(chosen, base.max_width, len(adapter.labels))
+        loss = span_loss(logits, targets, collated.lengths, config)
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        first = float(loss.detach()) * len(batch) if first is None else first
+    return first or 0.0
+
+
+def _their_steps(
+    gliner: Any, documents: Sequence[Document], batches: list[list[int]], corpus: Corpus, precision: Precision
+) -> float:
+    """The same steps by GLiNER's own collator, forward and loss; the summed loss of the first."""
+    labels = [label.name for label in corpus.labels]
+    examples = [_example(document) for document in documents]
+    collator = type(gliner).data_collator_class(gliner.config, data_processor=gliner.data_processor)
+    gliner.model.requires_grad_(True)
+    optimiser = torch.optim.AdamW(gliner.model.parameters(), lr=1e-6, fused=True)
+    torch.manual_seed(SEED)
+    gliner.model.train()
+    first = None
+    for batch in batches:
+        inputs = collator([examples[i] for i in batch], entity_types=[labels] * len(batch))
+        with nullcontext() if precision == "fp32" else torch.autocast("cpu", torch.bfloat16):
+            loss = gliner.model(**inputs).loss
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        first = float(loss.detach()) if first is None else first
+    gliner.model.requires_grad_(False)
+    gliner.model.eval()
+    return first or 0.0
+
+
+def _example(document: Document) -> dict[str, Any]:
+    """A document as GLiNER's collator takes it."""
+    words = word_spans(document)
+    spans = [(entity_words(words, entity), entity.label) for entity in document.entities]
+    return {
+        "tokenized_text": [document.text[start:end] for start, end in words],
+        "ner": [(span[0], span[1], label) for span, label in spans if span is not None],
+    }
+
+
+def _rounds(
+    contenders: dict[str, Callable[[], Any]], rounds: int
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """Each contender once a round, after a round that warms up and whose results are kept."""
+    results = {name: run() for name, run in contenders.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds, results
+
+
+def _ratios(seconds: dict[str, list[float]], reference: str) -> dict[str, dict[str, float]]:
+    """How many times faster than the reference, round by round: median, lowest, highest."""
+    ratios = {}
+    for name, times in seconds.items():
+        if name != reference:
+            each = [r / t for r, t in zip(seconds[reference], times, strict=True)]
+            ratios[name] = {
+                "median": round(statistics.median(each), 2),
+                "lowest": round(min(each), 2),
+                "highest": round(max(each), 2),
+            }
+    return ratios
+
+
+def speed_table(result: dict[str, Any]) -> Table:
+    """The result for reading."""
+    table = Table("what", "sentences/s", "times faster than gliner", title="Speed", title_justify="left")
+    inference = result["inference"]
+    ratios = inference["speedup_over_gliner_defaults"]
+    for name, rate in inference["sentences_per_second"].items():
+        table.add_row(f"inference: {name}", f"{rate:.1f}", _interval(ratios.get(name)))
+    for precision in ("fp32", "bf16"):
+        training = result["training"][precision]
+        for name, rate in training["sentences_per_second"].items():
+            speedup = training["speedup"] if name == "gliner-adapters" else None
+            table.add_row(f"training {precision}: {name}", f"{rate:.1f}", _interval(speedup))
+    table.caption = "fp32 entities " + ("equal gliner's" if inference["fp32_same_entities"] else "DIFFER from gliner's")
+    return table
+
+
+def _interval(ratio: dict[str, float] | None) -> str:
+    return "" if ratio is None else f"{ratio['median']:.2f} ({ratio['lowest']:.2f} to {ratio['highest']:.2f})"

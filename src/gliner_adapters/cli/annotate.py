@@ -1,0 +1,160 @@
+"""`gliner-adapters annotate`: find entities in text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from gliner_adapters.cli import options as o
+from gliner_adapters.documents import Document, detect_format, read_documents, write_documents
+from gliner_adapters.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gliner_adapters.annotate import Annotator
+
+Written = Literal["terminal", "jsonl", "pubtator", "iob2"]
+
+
+def annotate(
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to read.")] = None,
+    adapter: Annotated[str | None, typer.Option("--adapter", "-a", help="An adapter's folder or hub id.")] = None,
+    base: Annotated[str | None, typer.Option("--base", help="A base to ask zero-shot, with --label.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "-l", help="A label to look for, NAME or NAME=DESCRIPTION.")
+    ] = None,
+    file: Annotated[
+        list[str] | None, typer.Option("--file", "-f", help="A file to read (- for standard input); repeatable.")
+    ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Format of the files: txt, jsonl, pubtator, iob2; else by ending.")
+    ] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="File to write, - for standard output.")] = "-",
+    to: Annotated[
+        Written | None, typer.Option(help="Written form; else by the ending of --output, else terminal.")
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="Least probability; else the adapter's own.")] = None,
+    nested: Annotated[bool, typer.Option("--nested", help="Also report entities within entities.")] = False,
+    precision: o.Precision = "fp32",
+    architecture: o.Architecture = "bi",
+    revision: o.Revision = None,
+    allow_pickle: o.AllowPickle = False,
+    device: o.Device = "cpu",
+) -> None:
+    """Find entities in texts, files or standard input.
+
+    Plain text (`--from txt`, or an ending of .txt) is one document a line. Long text is windowed, never cut off.
+    IOB2 holds no nested entities and no scores; JSON Lines holds everything.
+
+    Examples:
+
+    gliner-adapters annotate -a my-adapter "Cisplatin induced apoptosis in HeLa cells."
+
+    gliner-adapters annotate -a my-adapter --file abstracts.pubtator --output found.pubtator
+
+    zcat texts.gz | gliner-adapters annotate -a my-adapter -f - --from txt --to jsonl > found.jsonl
+    """
+    written = to or ("terminal" if output == "-" else detect_format(output))
+    annotator = _annotator(adapter, base, label or [], threshold, nested, precision, architecture, revision,
+                           allow_pickle, device)  # fmt: skip
+    documents = _read(texts or [], file or [], from_)
+    found = annotator.stream(documents)
+    if written == "terminal":
+        if output != "-":
+            raise ConfigError("coloured text goes to a terminal; for a file choose --to jsonl, pubtator or iob2")
+        show(found, Console())
+    else:
+        write_documents(found, output, written)
+    for line in annotator.losses.lines():
+        typer.echo(f"note: {line}", err=True)
+
+
+def _annotator(
+    adapter: str | None,
+    base: str | None,
+    labels: list[str],
+    threshold: float | None,
+    nested: bool,
+    precision: Literal["fp32", "bf16"],
+    architecture: Literal["bi", "uni"],
+    revision: str | None,
+    allow_pickle: bool,
+    device: str,
+) -> Annotator:
+    """The annotator that the options ask for."""
+    from gliner_adapters.adapters import load_adapter
+    from gliner_adapters.annotate import Annotator
+    from gliner_adapters.model import load_base
+
+    if (adapter is None) == (base is None):
+        raise ConfigError("who should read? Give --adapter, or --base with --label")
+    if adapter is not None:
+        if labels:
+            raise ConfigError("an adapter brings its own labels; --label goes with --base")
+        trained = load_adapter(adapter, revision=revision, device=device)
+        return Annotator(trained, threshold=threshold, nested=nested, precision=precision)
+    assert base is not None
+    loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device)
+    named = {name: description or None for name, _, description in (entry.partition("=") for entry in labels)}
+    return Annotator(loaded, named or None, threshold=threshold, nested=nested, precision=precision)
+
+
+def _read(texts: list[str], files: list[str], form: str | None) -> Iterator[Document]:
+    """Texts given as arguments, then the files, as one stream."""
+    if not texts and not files:
+        if sys.stdin.isatty():
+            raise ConfigError("nothing to read: give TEXT, --file, or text on standard input")
+        files, form = ["-"], form or "txt"
+    for number, text in enumerate(texts, 1):
+        yield Document(text, id=f"text:{number}")
+    for file in files:
+        if form == "txt" or (form is None and Path(file).suffix == ".txt"):
+            yield from _lines(file)
+        else:
+            yield from read_documents(file, form)
+
+
+def _lines(file: str) -> Iterator[Document]:
+    """Plain text, one document a line; empty lines are left out, numbers of lines are kept as ids."""
+    from gliner_adapters.documents.formats.streams import check_readable, open_input
+
+    check_readable(file)
+    name = "stdin" if file == "-" else Path(file).stem
+    with open_input(file) as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                text = line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                from gliner_adapters.errors import DataError
+
+                raise DataError(f"not UTF-8: {error.reason}", file, number) from None
+            if text.strip():
+                yield Document(text, id=f"{name}:{number}")
+
+
+COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")
+
+
+def show(documents: Iterable[Document], console: Console) -> None:
+    """Print documents with their entities coloured by label and named behind; without colours, in brackets."""
+    from rich.text import Text
+
+    colours: dict[str, str] = {}
+    for document in documents:
+        line, position = Text(), 0
+        for entity in sorted(document.entities, key=lambda e: (e.start, -e.end)):
+            colour = colours.setdefault(entity.label, COLOURS[len(colours) % len(COLOURS)])
+            if entity.start < position:  # nested: named after the entity around it
+                line.append(f"[{document.mention(entity)}: {entity.label}]", style=f"{colour} italic")
+                continue
+            line.append(document.text[position : entity.start])
+            line.append(f"[{document.mention(entity)}", style=f"bold {colour}")
+            score = f" {entity.score:.2f}" if entity.score is not None else ""
+            line.append(f" | {entity.label}{score}]", style=colour)
+            position = entity.end
+        line.append(document.text[position:])
+        console.print(line, soft_wrap=True)

@@ -1,0 +1,245 @@
+"""Tiny random bases, built on the spot: folders that the `gliner` library itself writes.
+
+Nothing here needs a hub. The weights are random but not small: heads are scaled so that scores spread over
+(0, 1) and a test of entities has something to choose from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from gliner import GLiNER
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoModel,
+    BertConfig,
+    DebertaV2Config,
+    ModernBertConfig,
+    PreTrainedTokenizerFast,
+)
+
+from gliner_adapters.documents import Document, Label
+from gliner_adapters.model import Base, load_base
+
+HIDDEN = 32
+MAX_WIDTH = 5
+
+LABELS = (
+    Label("chemical", "a drug or another substance with a known structure"),
+    Label("disease", "an illness, a symptom or an injury of the body"),
+    Label("cell line", "cells kept growing in culture, such as HeLa"),
+)
+
+TEXTS = (
+    "Aspirin-induced asthma was treated with prednisone in 12 patients.",
+    "HeLa cells grew.",
+    "Naloxone reverses the antihypertensive effect of clonidine (0.2 mg/kg), but not in anaesthetised rats.",
+    "Asthma",
+    "The K562 and Jurkat cell lines were exposed to cisplatin, methotrexate and 5-fluorouracil for 24 h.",
+    "Patients with renal failure received lithium; two of them had tremor.",
+    "Unlike <<ENT>> markers, hepatitis is a disease [SEP] of the liver!",
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a tiny base is made of."""
+
+    name: str
+    architecture: str
+    encoder: str
+    config: dict[str, Any] = field(default_factory=dict)
+    label_hidden: int = HIDDEN
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("uni-bert", "uni", "bert"),
+        Recipe("uni-deberta", "uni", "deberta-v2"),
+        Recipe("uni-modernbert", "uni", "modernbert"),
+        Recipe("bi-bert", "bi", "bert"),
+        Recipe("bi-deberta", "bi", "deberta-v2"),
+        Recipe("bi-modernbert", "bi", "modernbert", label_hidden=16),
+        # Options that change the pass.
+        Recipe("uni-bert-lstm", "uni", "bert", {"num_rnn_layers": 1}),
+        Recipe("uni-deberta-after-marker", "uni", "deberta-v2", {"embed_ent_token": False}),
+        Recipe("uni-bert-projected", "uni", "bert", {"hidden_size": 48}),
+        Recipe("uni-modernbert-max", "uni", "modernbert", {"subtoken_pooling": "max"}),
+        Recipe("uni-bert-markerV1", "uni", "bert", {"span_mode": "markerV1"}),
+        Recipe("bi-bert-mean", "bi", "bert", {"subtoken_pooling": "mean"}),
+        Recipe("bi-modernbert-last", "bi", "modernbert", {"subtoken_pooling": "last"}),
+        Recipe("bi-deberta-conv", "bi", "deberta-v2", {"span_mode": "conv_mean"}),
+    )
+}
+#: Enough for what does not depend on the encoder's type.
+PLAIN = ("uni-bert", "bi-bert")
+
+
+@dataclass
+class TinyBase:
+    """A folder with a base, and both ways to load it."""
+
+    recipe: Recipe
+    folder: Path
+
+    @cached_property
+    def base(self) -> Base:
+        """The base as this project loads it. Shared by all tests: never change it."""
+        return load_base(str(self.folder))
+
+    @cached_property
+    def gliner(self) -> Any:
+        """The base as the `gliner` library loads it."""
+        return GLiNER.from_pretrained(str(self.folder), local_files_only=True).eval()
+
+
+def build_encoder(kind: str, folder: Path, hidden: int = HIDDEN, positions: int = 128) -> Path:
+    """A random two-layer encoder with its tokenizer, as transformers saves them."""
+    tokenizer = _TOKENIZERS[kind](positions)
+    sizes = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": hidden,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 2 * hidden,
+        "max_position_embeddings": positions,
+        "pad_token_id": tokenizer.pad_token_id,
+        "initializer_range": 0.2,
+    }
+    config: Any
+    if kind == "bert":
+        config = BertConfig(**sizes)
+    elif kind == "deberta-v2":
+        # As in DeBERTa-v3: no absolute positions, relative ones in buckets, shared with the content's keys.
+        config = DebertaV2Config(
+            **sizes,
+            relative_attention=True,
+            position_biased_input=False,
+            pos_att_type=["p2c", "c2p"],
+            position_buckets=16,
+            share_att_key=True,
+            norm_rel_ebd="layer_norm",
+            type_vocab_size=0,
+        )
+    else:
+        config = ModernBertConfig(
+            **sizes,
+            cls_token_id=tokenizer.cls_token_id,
+            sep_token_id=tokenizer.sep_token_id,
+            bos_token_id=tokenizer.cls_token_id,
+            eos_token_id=tokenizer.sep_token_id,
+            global_attn_every_n_layers=2,
+            local_attention=16,
+            embedding_dropout=0.1,
+        )
+    torch.manual_seed(7)
+    AutoModel.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def build_base(recipe: Recipe, folder: Path, positions: int = 128) -> Path:
+    """A tiny GLiNER's folder, built and written by the `gliner` library."""
+    encoder = build_encoder(recipe.encoder, folder / "encoder", positions=positions)
+    config = {
+        "model_name": str(encoder),
+        "hidden_size": HIDDEN,
+        "num_rnn_layers": 0,
+        "max_width": MAX_WIDTH,
+        "max_len": 96,
+        "dropout": 0.1,
+        "span_mode": "markerV0",
+        **recipe.config,
+    }
+    if recipe.architecture == "bi":
+        labels = build_encoder("bert", folder / "labels", recipe.label_hidden)
+        config["labels_encoder"] = str(labels)
+    torch.manual_seed(11)
+    model = GLiNER.from_config(config, backbone_from_pretrained=True)
+    _spread_scores(model)
+    model.save_pretrained(folder / "gliner", safe_serialization=True)
+    return folder / "gliner"
+
+
+@torch.no_grad()
+def _spread_scores(model: Any) -> None:
+    """Scale the label head's last layer until logits have a standard deviation of about 2."""
+    model.eval()
+    collator = model.data_collator_class(model.config, data_processor=model.data_processor)
+    words = [{"tokenized_text": text.split(), "ner": []} for text in TEXTS[:1]]
+    batch = collator(words, entity_types=[[label.name for label in LABELS]])
+    last = model.model.prompt_rep_layer[-1]
+    scale = 2.0 / model.model(**batch).logits.std()
+    last.weight.mul_(scale)
+    last.bias.mul_(scale)
+
+
+def free(texts: tuple[str, ...] | list[str] = TEXTS) -> list[Document]:
+    """Texts as documents."""
+    return [Document(text) for text in texts]
+
+
+_CORPUS = (*TEXTS, "a drug that is used against a disease of the cells of the body in culture such as line")
+
+
+def _bert_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+    """WordPiece, as BERT uses it: lower case, control characters dropped."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=10_000))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=180, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False
+    )
+    return _wrapped(tokenizer, trainer, positions, "[UNK]")
+
+
+def _unigram_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+    """Unigram pieces with a mark at the beginning of words, as DeBERTa-v3 uses them."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=160,
+        special_tokens=["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"],
+        unk_token="[UNK]",
+        show_progress=False,
+    )
+    return _wrapped(tokenizer, trainer, positions, "[UNK]")
+
+
+def _bytes_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+    """Byte pairs, as ModernBERT uses them: no character is unknown."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    return _wrapped(tokenizer, trainer, positions, "[UNK]")
+
+
+def _wrapped(tokenizer: Tokenizer, trainer: Any, positions: int, unknown: str) -> PreTrainedTokenizerFast:
+    tokenizer.train_from_iterator(_CORPUS, trainer)
+    ends = [("[CLS]", tokenizer.token_to_id("[CLS]")), ("[SEP]", tokenizer.token_to_id("[SEP]"))]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=ends
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token=unknown,
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=positions,
+    )
+
+
+_TOKENIZERS = {"bert": _bert_tokenizer, "deberta-v2": _unigram_tokenizer, "modernbert": _bytes_tokenizer}
