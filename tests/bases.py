@@ -6,6 +6,7 @@ Nothing here needs a hub. The weights are random but not small: heads are scaled
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,9 +30,9 @@ HIDDEN = 32
 MAX_WIDTH = 5
 
 LABELS = (
-    Label("chemical", "a drug or another substance with a known structure"),
-    Label("disease", "an illness, a symptom or an injury of the body"),
-    Label("cell line", "cells kept growing in culture, such as HeLa"),
+    Label("chemical", "a drug or another substance"),
+    Label("disease", "an illness of the body"),
+    Label("cell line", "cells kept in culture"),
 )
 
 TEXTS = (
@@ -160,7 +161,9 @@ def build_base(recipe: Recipe, folder: Path, positions: int = 128) -> Path:
         labels = build_encoder("bert", folder / "labels", recipe.label_hidden)
         config["labels_encoder"] = str(labels)
     torch.manual_seed(11)
-    model = GLiNER.from_config(config, backbone_from_pretrained=True)
+    with warnings.catch_warnings():  # that a bi-encoder's embeddings are not resized
+        warnings.simplefilter("ignore", UserWarning)
+        model = GLiNER.from_config(config, backbone_from_pretrained=True)
     _spread_scores(model)
     model.save_pretrained(folder / "gliner", safe_serialization=True)
     return folder / "gliner"

@@ -66,9 +66,7 @@ class Block:
             command = line[2:]
             while command.endswith("\\"):
                 if number == len(self.lines):
-                    raise ValueError(
-                        f"line {self.line + number}: a command continues past the end of its block"
-                    )
+                    raise ValueError(f"line {self.line + number}: a command continues past the end of its block")
                 command = command[:-1] + self.lines[number].removeprefix("> ").lstrip()
                 number += 1
             yield self.line + start + 1, command
@@ -220,9 +218,7 @@ def _try_command(where: str, command: str, folder: Path, *, run: bool) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_what_a_document_tells_to_type_works(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_document_tells_to_type_works(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run_document(path, tmp_path)
 
@@ -333,9 +329,7 @@ def test_only_harmless_commands_are_run(command: str, run: bool) -> None:
     assert is_run(command) is run
 
 
-def test_a_document_runs_in_order_and_shares_a_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_document_runs_in_order_and_shares_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     document = tmp_path / "x.md"
     document.write_text(
@@ -365,8 +359,7 @@ def test_failing_code_names_its_line(tmp_path: Path) -> None:
 def test_marked_blocks_are_not_run(tmp_path: Path) -> None:
     document = tmp_path / "x.md"
     document.write_text(
-        "<!-- not run: fails -->\n```console\n$ cat missing\n```\n"
-        "<!-- not run: fails -->\n```python\n1 / 0\n```\n",
+        "<!-- not run: fails -->\n```console\n$ cat missing\n```\n<!-- not run: fails -->\n```python\n1 / 0\n```\n",
         encoding="utf-8",
     )
     run_document(document, tmp_path)

@@ -1,10 +1,10 @@
 """Adapt GLiNER to biomedical text with small adapters, compare the techniques, annotate literature.
 
-    import gliner_adapters as ga
+import gliner_adapters as ga
 
-    trained = ga.adapt("encoder:minilm", "sample", method="full", output="my-adapter")
-    print(ga.evaluate(trained, "sample").report.macro_f1)
-    print(ga.Annotator(trained).annotate(["Cisplatin induced apoptosis in HeLa cells."])[0].entities)
+trained = ga.adapt("encoder:minilm", "sample", method="full", output="my-adapter")
+print(ga.evaluate(trained, "sample").report.macro_f1)
+print(ga.Annotator(trained).annotate(["Cisplatin induced apoptosis in HeLa cells."])[0].entities)
 """
 
 from __future__ import annotations
@@ -39,7 +39,28 @@ _HOMES = {
     "write_documents": "documents",
 }
 
-__all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
+__all__ = [
+    "AdapterConfig",
+    "Annotator",
+    "Base",
+    "Corpus",
+    "Document",
+    "Entity",
+    "GlinerAdaptersError",
+    "Label",
+    "TrainedAdapter",
+    "TrainingConfig",
+    "__version__",
+    "adapt",
+    "evaluate",
+    "load_adapter",
+    "load_base",
+    "load_corpus",
+    "read_documents",
+    "save_adapter",
+    "user_corpus",
+    "write_documents",
+]
 
 if TYPE_CHECKING:
     from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter, save_adapter

@@ -77,7 +77,9 @@ def adapt(
     torch.manual_seed(config.seed)
     adapter = attach(method, base, corpus.labels, options)
     if not adapter.trained() and not devel:
-        raise ConfigError(f"method {method!r} trains nothing, and without a devel split there is no threshold to choose")
+        raise ConfigError(
+            f"method {method!r} trains nothing, and without a devel split there is no threshold to choose"
+        )
     result = train(base, adapter, documents, devel, config, folder=run_folder, resume=resume, reporter=reporter)
     trained_on = {
         "corpus": corpus.name,
@@ -270,4 +272,3 @@ def _record(
         "training_command": run.get("command"),
         **provenance(model.base.device),
     }
-

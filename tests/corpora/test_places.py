@@ -48,9 +48,7 @@ def test_the_order_of_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (ZIPPED, "train.txt", BODY),
     ],
 )
-def test_packed_and_unpacked_files_are_the_same_corpus(
-    tmp_path: Path, info: object, name: str, body: bytes
-) -> None:
+def test_packed_and_unpacked_files_are_the_same_corpus(tmp_path: Path, info: object, name: str, body: bytes) -> None:
     path = put(tmp_path, name, body)
     assert find_file(info, "train", tmp_path) == path  # type: ignore[arg-type]
 
@@ -67,9 +65,7 @@ def test_packed_and_unpacked_files_are_the_same_corpus(
         (ZIPPED, "train.txt", BODY[1:] + b"x", "checksum mismatch"),
     ],
 )
-def test_other_bytes_are_refused(
-    tmp_path: Path, info: object, name: str, body: bytes, complaint: str
-) -> None:
+def test_other_bytes_are_refused(tmp_path: Path, info: object, name: str, body: bytes, complaint: str) -> None:
     path = put(tmp_path, name, body)
     with pytest.raises(DataError, match=complaint) as caught:
         find_file(info, "train", tmp_path)  # type: ignore[arg-type]

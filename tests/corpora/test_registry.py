@@ -98,9 +98,7 @@ def test_a_bad_entry_names_file_and_field(tmp_path: Path, change: dict[str, obje
 def test_every_split_lies_there_as_pinned(name: str, data_dir: Path) -> None:
     info: CorpusInfo = corpus_info(name)
     for split in info.splits:
-        assert find_file(info, split, data_dir).name.removesuffix(".gz") == info.file(
-            split
-        ).path.removesuffix(".gz")
+        assert find_file(info, split, data_dir).name.removesuffix(".gz") == info.file(split).path.removesuffix(".gz")
 
 
 COUNTS = {
@@ -136,9 +134,7 @@ def test_what_is_read_is_what_the_registry_says(name: str, data_dir: Path) -> No
     sizes, found = [], set()
     for split in corpus.splits:
         before = report.documents
-        found |= {
-            entity.label for document in corpus.read(split, report=report) for entity in document.entities
-        }
+        found |= {entity.label for document in corpus.read(split, report=report) for entity in document.entities}
         sizes.append(report.documents - before)
     assert tuple(sizes) == COUNTS[name]
     assert found == {label.name for label in corpus.labels}

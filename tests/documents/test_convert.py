@@ -41,8 +41,7 @@ def test_standard_input_and_output() -> None:
     result = runner.invoke(app, ["-", "-", "--from", "iob2", "--to", "pubtator"], input=IOB2)
     assert result.exit_code == 0, result.output
     assert result.stdout == (
-        "stdin:1|t|Naloxone helps\nstdin:1|a|\nstdin:1\t0\t8\tNaloxone\tChemical\n\n"
-        "stdin:2|t|Nothing\nstdin:2|a|\n\n"
+        "stdin:1|t|Naloxone helps\nstdin:1|a|\nstdin:1\t0\t8\tNaloxone\tChemical\n\nstdin:2|t|Nothing\nstdin:2|a|\n\n"
     )
 
 

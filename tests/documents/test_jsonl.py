@@ -30,9 +30,7 @@ def test_one_plain_object_a_line() -> None:
     assert json.loads(write_bytes([document], "jsonl")) == {
         "id": "7",
         "text": "Naloxone helps.",
-        "entities": [
-            {"start": 0, "end": 8, "label": "Chemical", "score": 0.5, "id": "D1", "meta": {"k": [1]}}
-        ],
+        "entities": [{"start": 0, "end": 8, "label": "Chemical", "score": 0.5, "id": "D1", "meta": {"k": [1]}}],
     }
 
 

@@ -72,9 +72,7 @@ def test_written_back_byte_for_byte(raw: bytes) -> None:
     st.integers(1, 6),
     st.text("aAö '", min_size=1, max_size=5),
 )
-def test_a_located_mention_lies_in_the_text_and_reads_the_same(
-    text: str, start: int, width: int, mention: str
-) -> None:
+def test_a_located_mention_lies_in_the_text_and_reads_the_same(text: str, start: int, width: int, mention: str) -> None:
     place = locate(text, start, start + width, mention)
     if place is not None:
         assert 0 <= place[0] < place[1] <= len(text)

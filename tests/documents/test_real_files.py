@@ -93,8 +93,7 @@ def test_published_counts(data_dir: Path, name: str, documents: int, counts: dic
     read = list(read_documents(data_dir / name))
     assert len(read) == documents
     assert {
-        label: sum(entity.label == label for document in read for entity in document.entities)
-        for label in counts
+        label: sum(entity.label == label for document in read for entity in document.entities) for label in counts
     } == counts
     assert sum(len(document.entities) for document in read) == sum(counts.values())
 

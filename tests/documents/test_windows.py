@@ -28,9 +28,7 @@ def planned(plan: tuple[list[int], int, int, int, list[int]]) -> list[Window]:
 @given(plans())
 def test_windows_cover_all_words_in_order(plan: tuple[list[int], int, int, int, list[int]]) -> None:
     windows = planned(plan)
-    assert {word for window in windows for word in range(window.start, window.end)} == set(
-        range(len(plan[0]))
-    )
+    assert {word for window in windows for word in range(window.start, window.end)} == set(range(len(plan[0])))
     for before, after in pairwise(windows):
         assert before.start < after.start <= before.end < after.end
 

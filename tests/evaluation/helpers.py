@@ -55,9 +55,7 @@ def iob2_tags(length: int, spans: Iterable[WordSpan]) -> list[str]:
     return tags
 
 
-def corrupt(
-    length: int, spans: Iterable[WordSpan], labels: Sequence[str], rng: random.Random
-) -> list[WordSpan]:
+def corrupt(length: int, spans: Iterable[WordSpan], labels: Sequence[str], rng: random.Random) -> list[WordSpan]:
     """Flat spans as a mediocre system would predict them: shifted, dropped, relabelled, invented."""
     wanted = []
     for start, end, label in spans:

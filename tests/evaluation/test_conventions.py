@@ -78,9 +78,7 @@ def test_left_and_right_boundary_example():
     words = ["the", "glucocorticoid", "receptors", "fell"]
     gold = [document_of_words("a", words, [(1, 3, "protein")])]
     predicted = [document_of_words("a", words, [(2, 3, "protein")])]
-    found = {
-        match: score_documents(gold, predicted, LABELS, match=match).micro.tp for match in ("left", "right")
-    }
+    found = {match: score_documents(gold, predicted, LABELS, match=match).micro.tp for match in ("left", "right")}
     assert found == {"left": 0, "right": 1}
 
 

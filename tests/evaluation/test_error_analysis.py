@@ -73,9 +73,7 @@ def test_every_entity_has_one_kind_and_the_sums_hold(pair):
     assert errors["correct"] + errors["wrong_type"] == span.micro.tp == sum(errors.confusion.values())
     for label in LABELS:
         assert errors.by_label[label, "correct"] == errors.confusion[label, label] == strict[label].tp
-        assert strict[label].support == sum(
-            errors.by_label[label, kind] for kind in ERROR_KINDS if kind != "spurious"
-        )
+        assert strict[label].support == sum(errors.by_label[label, kind] for kind in ERROR_KINDS if kind != "spurious")
 
 
 @given(document_pairs())

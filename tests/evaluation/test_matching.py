@@ -24,9 +24,7 @@ GOLD = (5, 10, "DNA")
 
 def hits(predicted: tuple[int, int, str]) -> set[str]:
     gold, prediction = [doc("a", GOLD)], [doc("a", predicted)]
-    return {
-        match for match in MATCHES if score_documents(gold, prediction, LABELS, match=match).micro.tp == 1
-    }
+    return {match for match in MATCHES if score_documents(gold, prediction, LABELS, match=match).micro.tp == 1}
 
 
 @pytest.mark.parametrize(
@@ -79,9 +77,7 @@ def test_partial_matching_is_the_largest_possible():
     # The first prediction overlaps both gold mentions, the second only the first: taking the first
     # overlap met would find one pair.
     gold = [doc("a", (0, 4, "DNA"), (5, 9, "DNA"))]
-    assert (
-        score_documents(gold, [doc("a", (3, 7, "DNA"), (0, 2, "DNA"))], LABELS, match="partial").micro.tp == 2
-    )
+    assert score_documents(gold, [doc("a", (3, 7, "DNA"), (0, 2, "DNA"))], LABELS, match="partial").micro.tp == 2
 
 
 def test_a_label_outside_the_schema_is_an_error():
@@ -101,8 +97,7 @@ def test_any_partition_of_documents_adds_to_the_whole(pair, match, data):
     gold, predicted = pair
     cut = data.draw(st.integers(0, len(gold)))
     parts = [
-        score_documents(gold[part], predicted[part], LABELS, match=match)
-        for part in (slice(0, cut), slice(cut, None))
+        score_documents(gold[part], predicted[part], LABELS, match=match) for part in (slice(0, cut), slice(cut, None))
     ]
     whole = score_documents(gold, predicted, LABELS, match=match)
     assert parts[0] + parts[1] == whole
@@ -135,9 +130,7 @@ def test_looser_matches_find_no_less(pair):
 @given(document_pairs(), st.sampled_from(MATCHES), st.randoms())
 def test_order_does_not_matter(pair, match, random):
     gold, predicted = pair
-    shuffled = [
-        document.with_entities(random.sample(document.entities, len(document.entities))) for document in gold
-    ]
+    shuffled = [document.with_entities(random.sample(document.entities, len(document.entities))) for document in gold]
     random.shuffle(shuffled)
     assert score_documents(shuffled, predicted, LABELS, match=match) == score_documents(
         gold, predicted, LABELS, match=match
@@ -174,7 +167,5 @@ def test_a_long_chain_of_overlaps_needs_no_recursion():
     # which can only be matched by moving all of them.
     gold = [(4 * index, 4 * index + 4, "DNA") for index in reversed(range(number))]
     shifted = [(start + 2, end + 2, label) for start, end, label in gold]
-    scores = score_documents(
-        [doc("a", *gold, text=text)], [doc("a", *shifted, text=text)], LABELS, match="partial"
-    )
+    scores = score_documents([doc("a", *gold, text=text)], [doc("a", *shifted, text=text)], LABELS, match="partial")
     assert scores.micro == Counts(tp=number)

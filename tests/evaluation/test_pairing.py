@@ -55,9 +55,7 @@ def test_an_id_is_needed():
         pair([doc("a"), Document("text")], [doc("a"), Document("text")])
 
 
-@pytest.mark.parametrize(
-    ("predicted", "position"), [("secret tale", 8), ("secret", 6), ("secret text!", 11), ("", 0)]
-)
+@pytest.mark.parametrize(("predicted", "position"), [("secret tale", 8), ("secret", 6), ("secret text!", 11), ("", 0)])
 def test_differing_texts_are_an_error_that_does_not_quote_them(predicted, position):
     with pytest.raises(DataError, match=f"from character {position} on") as caught:
         pair([doc("a", text="secret text")], [doc("a", text=predicted)])

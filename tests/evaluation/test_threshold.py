@@ -35,9 +35,7 @@ def fits(a: Entity, b: Entity, nested: bool) -> bool:
 
 
 @given(entities(scored=True, max_size=15), HUNDREDTHS, HUNDREDTHS, st.booleans())
-def test_filtering_a_decoding_at_a_low_threshold_is_decoding_at_a_higher_one(
-    candidates, first, second, nested
-):
+def test_filtering_a_decoding_at_a_low_threshold_is_decoding_at_a_higher_one(candidates, first, second, nested):
     low, high = sorted([first, second])
     filtered = [e for e in greedy_decode(candidates, low, nested=nested) if (e.score or 0) > high]
     assert filtered == greedy_decode(candidates, high, nested=nested)

@@ -24,9 +24,7 @@ def test_normalisation_folds_case_and_whitespace_only(text, normalised):
 def test_recall_over_unseen_gold_and_precision_over_unseen_predictions():
     text = "IL-2 binds p53 and CD4 in HeLa"
     training = [Document("il-2 here", [Entity(0, 4, "DNA")], id="t")]
-    gold = Document(
-        text, [Entity(0, 4, "protein"), Entity(11, 14, "protein"), Entity(26, 30, "cell_line")], id="a"
-    )
+    gold = Document(text, [Entity(0, 4, "protein"), Entity(11, 14, "protein"), Entity(26, 30, "cell_line")], id="a")
     predicted = gold.with_entities(
         [
             Entity(0, 4, "DNA"),  # a seen string, whatever its label: not looked at

@@ -6,14 +6,14 @@ import copy
 
 import pytest
 import torch
-from bases import LABELS, PLAIN, RECIPES, TEXTS, TinyBase, free
-from model.reference import Ner, gliner_batch, gliner_logits, inside, our_logits, passages_of, words_of
 
+from bases import LABELS, PLAIN, RECIPES, TEXTS, TinyBase, free
 from gliner_adapters.documents import Document
 from gliner_adapters.model import collate, forward
 from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training import TrainingConfig
 from gliner_adapters.training.losses import span_loss, span_targets
+from model.reference import Ner, gliner_batch, gliner_logits, inside, our_logits, passages_of, words_of
 
 NAMES = [label.name for label in LABELS]
 #: Characters beyond the tokenizers' alphabets, and control characters, which BERT's tokenizer drops. They stand at the

@@ -12,7 +12,6 @@ newer format is an error that says what to do.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -87,7 +86,7 @@ def describe(
         ),
         labels=[LabelEntry(name=label.name, description=label.description) for label in adapter.labels],
         threshold=threshold,
-        segment=segment,  # type: ignore[arg-type]
+        segment=segment,
         trained_parameters=sum(p.numel() for p in adapter.trained().values()),
         trained_on=trained_on or {},
         metrics=metrics or {},
@@ -117,7 +116,7 @@ def save_adapter(trained: TrainedAdapter, folder: str | Path, *, deployable: boo
     fresh = folder / f".{WEIGHTS_FILE}.new"
     save_file(tensors, fresh)
     config = trained.config.model_copy(update={"deployable": deployable, "weights_sha256": _digest(fresh)})
-    os.replace(fresh, folder / WEIGHTS_FILE)
+    fresh.replace(folder / WEIGHTS_FILE)
     config.write(folder)
     (folder / CARD_FILE).write_text(model_card(config), encoding="utf-8")
     trained.config, trained.folder = config, folder
@@ -266,9 +265,7 @@ def _download(name: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(
-            snapshot_download(name, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE])
-        )
+        return Path(snapshot_download(name, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE]))
     except HFValidationError:
         raise AdapterError(f"no adapter at {name!r}: neither a folder nor a hub id (OWNER/NAME)") from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:

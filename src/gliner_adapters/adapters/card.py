@@ -105,4 +105,6 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _show(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) and 0 < abs(value) < 1 and round(value, 3) != value else str(value)
+    return (
+        f"{value:.4f}" if isinstance(value, float) and 0 < abs(value) < 1 and round(value, 3) != value else str(value)
+    )

@@ -1,0 +1,1 @@
+"""Measuring: techniques against each other, speed against the `gliner` library."""

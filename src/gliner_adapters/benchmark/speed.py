@@ -30,8 +30,8 @@ from gliner_adapters.model.passages import Passage, Segmenter
 from gliner_adapters.model.predict import Precision, Predictor
 from gliner_adapters.provenance import provenance
 from gliner_adapters.training.config import TrainingConfig
-from gliner_adapters.training.losses import span_loss, span_targets
 from gliner_adapters.training.loop import TrainingModule
+from gliner_adapters.training.losses import span_loss, span_targets
 
 #: Sentences in a training step, as in GLiNER's and our own training.
 TRAINING_BATCH = 32
@@ -222,9 +222,7 @@ def _example(document: Document) -> dict[str, Any]:
     }
 
 
-def _rounds(
-    contenders: dict[str, Callable[[], Any]], rounds: int
-) -> tuple[dict[str, list[float]], dict[str, Any]]:
+def _rounds(contenders: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, list[float]], dict[str, Any]]:
     """Each contender once a round, after a round that warms up and whose results are kept."""
     results = {name: run() for name, run in contenders.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}

@@ -34,9 +34,7 @@ def convert(
     from_: Annotated[
         str | None, typer.Option("--from", help=f"Format of IN ({_NAMES}). Default: by its ending.")
     ] = None,
-    to: Annotated[
-        str | None, typer.Option("--to", help=f"Format of OUT ({_NAMES}). Default: by its ending.")
-    ] = None,
+    to: Annotated[str | None, typer.Option("--to", help=f"Format of OUT ({_NAMES}). Default: by its ending.")] = None,
     skip_bad: Annotated[
         bool,
         typer.Option("--skip-bad", help="Leave out malformed records and list them, instead of stopping."),

@@ -63,9 +63,7 @@ def fetch(
         Path | None,
         typer.Option(file_okay=False, help="Put them under this folder instead of the cache."),
     ] = None,
-    base_url: Annotated[
-        str, typer.Option(help="A mirror that is laid out like raw.githubusercontent.com.")
-    ] = RAW_URL,
+    base_url: Annotated[str, typer.Option(help="A mirror that is laid out like raw.githubusercontent.com.")] = RAW_URL,
 ) -> None:
     """Download corpora from where they are published.
 
@@ -75,9 +73,7 @@ def fetch(
     Example: `gliner-adapters corpora fetch jnlpba bc5cdr`
     """
     if everything == bool(names):
-        raise ConfigError(
-            "name the corpora to fetch, or give --all; `gliner-adapters corpora list` shows them"
-        )
+        raise ConfigError("name the corpora to fetch, or give --all; `gliner-adapters corpora list` shows them")
     wanted = [corpus_info(name) for name in names] if names else list(corpus_infos().values())
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())

@@ -47,7 +47,13 @@ def evaluate(
 
     gliner-adapters evaluate --predictions found.jsonl --corpus bc5cdr
     """
-    from gliner_adapters.evaluation import evaluate_predictions, mention_strings, read_predictions, render
+    from gliner_adapters.evaluation import (
+        abstract_groups,
+        evaluate_predictions,
+        mention_strings,
+        read_predictions,
+        render,
+    )
     from gliner_adapters.evaluation import write_predictions as save
 
     if sum(given is not None for given in (adapter, base, predictions)) != 1:
@@ -60,15 +66,17 @@ def evaluate(
             list(read_predictions(predictions)),
             [label.name for label in found.labels],
             training_mentions=mention_strings(found.documents("train")) if "train" in found.splits else None,
+            groups=abstract_groups(gold),
             bootstrap=bootstrap,
             seed=seed,
         )
         record = {"corpus": found.name, "split": split, "predictions": str(predictions), "report": report.to_dict()}
     else:
-        from gliner_adapters.adapters import load_adapter
+        from gliner_adapters.adapters import TrainedAdapter, load_adapter
         from gliner_adapters.api import evaluate as run
-        from gliner_adapters.model import load_base
+        from gliner_adapters.model import Base, load_base
 
+        model: Base | TrainedAdapter
         if base is not None:
             model = load_base(
                 base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device
@@ -76,9 +84,7 @@ def evaluate(
         else:
             assert adapter is not None
             model = load_adapter(adapter, revision=revision, device=device)
-        result = run(
-            model, found, split, threshold=threshold, precision=precision, bootstrap=bootstrap, seed=seed
-        )
+        result = run(model, found, split, threshold=threshold, precision=precision, bootstrap=bootstrap, seed=seed)
         report, record = result.report, result.record
         for line in result.losses.lines():
             typer.echo(f"note: {line}", err=True)

@@ -48,9 +48,7 @@ class Corpus:
         self._format = format
         self._documents: dict[str, list[Document]] = {}
         if not self.files or set(files) - set(SPLITS):
-            raise ConfigError(
-                f"a corpus has the splits {', '.join(SPLITS)} or some of them, got {list(files)}"
-            )
+            raise ConfigError(f"a corpus has the splits {', '.join(SPLITS)} or some of them, got {list(files)}")
         self._labels = labels if labels is not None else self._found_labels()
         self._tags = {label.name: tag for tag, label in self._labels.items()}
 
@@ -86,8 +84,7 @@ class Corpus:
         path = self._file(split)
         for document in read_documents(path, self._format, report=report):
             document.entities = [
-                replace(entity, label=self._label(entity.label, path, document))
-                for entity in document.entities
+                replace(entity, label=self._label(entity.label, path, document)) for entity in document.entities
             ]
             yield document
 

@@ -74,10 +74,7 @@ def fetch_corpus(
     folder.mkdir(parents=True, exist_ok=True)
     timeout = httpx.Timeout(30.0, connect=15.0)
     with httpx.Client(follow_redirects=True, timeout=timeout) as client:
-        return {
-            split: _fetch_file(client, info, split, folder, base_url, progress, retry)
-            for split in info.splits
-        }
+        return {split: _fetch_file(client, info, split, folder, base_url, progress, retry) for split in info.splits}
 
 
 def _fetch_file(

@@ -96,9 +96,7 @@ def _folder_corpus(folder: Path) -> Corpus:
         found = [path for path in paths if path.name.split(".")[0] in stems]
         if len(found) > 1:
             names = " and ".join(path.name for path in found)
-            raise ConfigError(
-                f"{folder}: {names} could each be the {split} split; keep one, or name the files"
-            )
+            raise ConfigError(f"{folder}: {names} could each be the {split} split; keep one, or name the files")
         if found:
             files[split] = found[0]
     if not files:

@@ -23,9 +23,7 @@ var vol vols vs wk wt
 _ABBREVIATIONS = frozenset(_LISTED.split())
 
 # An end mark with closing quotes or brackets, white space, and what may open a sentence; or a blank line.
-_CANDIDATE = re.compile(
-    r"""(?P<mark>[.!?])["'”’)\]]*(?P<gap>\s+)(?=["'“‘(\[]*[A-Z0-9\u0391-\u03A9])|\n[ \t]*\n\s*"""
-)
+_CANDIDATE = re.compile(r"""(?P<mark>[.!?])["'”’)\]]*(?P<gap>\s+)(?=["'“‘(\[]*[A-Z0-9\u0391-\u03A9])|\n[ \t]*\n\s*""")
 _LAST_TOKEN = re.compile(r"[^\s(\[\"'“‘]+\Z")
 
 

@@ -27,9 +27,7 @@ def split_tag(tag: str) -> tuple[str, str]:
     return prefix[0], label
 
 
-def tags_to_entities(
-    words: Sequence[Span], tags: Sequence[tuple[str, str]]
-) -> tuple[list[Entity], list[int]]:
+def tags_to_entities(words: Sequence[Span], tags: Sequence[tuple[str, str]]) -> tuple[list[Entity], list[int]]:
     """Entities of tagged words.
 
     An ``I`` that continues nothing (after ``O``, at the start, or after another type) begins an entity, which
@@ -58,9 +56,7 @@ def tags_to_entities(
     return entities, stray
 
 
-def entities_to_tags(
-    words: Sequence[Span], entities: Iterable[Entity]
-) -> tuple[list[str], list[tuple[Entity, str]]]:
+def entities_to_tags(words: Sequence[Span], entities: Iterable[Entity]) -> tuple[list[str], list[tuple[Entity, str]]]:
     """IOB2 tags of words, and the entities that tags cannot express.
 
     Entities are placed longest first (then leftmost), so of overlapping or nested ones the outermost stays.

@@ -66,9 +66,7 @@ class Document:
         size = len(self.text)
         for entity in self.entities:
             if entity.end > size:
-                raise ValueError(
-                    f"entity {entity.key} ends after the text of document {self.id!r} ({size} characters)"
-                )
+                raise ValueError(f"entity {entity.key} ends after the text of document {self.id!r} ({size} characters)")
 
     def mention(self, entity: Entity) -> str:
         """The text of an entity."""

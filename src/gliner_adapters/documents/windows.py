@@ -130,9 +130,7 @@ def merge_windows(windows: Sequence[Window], predictions: Sequence[Sequence[Word
                 raise ValueError(f"span {span.first}..{span.last} is outside of its window {window}")
             left = first - window.start if window.start else size
             right = window.end - 1 - last if window.end < size else size
-            here = _Candidate(
-                WordSpan(first, last, span.label, span.score), min(left, right), frozenset([number])
-            )
+            here = _Candidate(WordSpan(first, last, span.label, span.score), min(left, right), frozenset([number]))
             same = found.get((first, last, span.label))
             found[first, last, span.label] = here if same is None else same.joined(here)
     return _without_conflicts(found.values())

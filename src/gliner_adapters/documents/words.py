@@ -58,9 +58,7 @@ def entity_words(words: Sequence[Span], entity: Entity) -> tuple[int, int] | Non
     return first, last
 
 
-def words_entity(
-    words: Sequence[Span], first: int, last: int, label: str, *, score: float | None = None
-) -> Entity:
+def words_entity(words: Sequence[Span], first: int, last: int, label: str, *, score: float | None = None) -> Entity:
     """The entity over the words ``first`` to ``last``, both inclusive: the reverse of :func:`entity_words`.
 
     Raises:

@@ -191,16 +191,12 @@ def _units(table: NDArray[Any], groups: Sequence[Hashable] | None) -> FloatArray
     return summed
 
 
-def _weighted_sums(
-    units: FloatArray, weights: Weights, resamples: int, rng: np.random.Generator
-) -> FloatArray:
+def _weighted_sums(units: FloatArray, weights: Weights, resamples: int, rng: np.random.Generator) -> FloatArray:
     """Sums of units under random weights: ``(R, C, 3)``, a chunk of resamples at a time to bound memory."""
     number = len(units)
     flat = units.reshape(number, -1)
     rows = max(1, _CHUNK // number)
-    chunks = [
-        weights(rng, min(rows, resamples - first), number) @ flat for first in range(0, resamples, rows)
-    ]
+    chunks = [weights(rng, min(rows, resamples - first), number) @ flat for first in range(0, resamples, rows)]
     return np.concatenate(chunks).reshape(resamples, *units.shape[1:])
 
 
@@ -208,9 +204,7 @@ def _draws(rng: np.random.Generator, resamples: int, units: int) -> FloatArray:
     """How often each unit is drawn in ``units`` draws with replacement: ``(R, G)``."""
     drawn = rng.integers(units, size=(resamples, units))
     drawn += units * np.arange(resamples)[:, None]
-    return (
-        np.bincount(drawn.ravel(), minlength=resamples * units).reshape(resamples, units).astype(np.float64)
-    )
+    return np.bincount(drawn.ravel(), minlength=resamples * units).reshape(resamples, units).astype(np.float64)
 
 
 def _coins(rng: np.random.Generator, resamples: int, units: int) -> FloatArray:

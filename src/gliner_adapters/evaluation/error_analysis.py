@@ -112,9 +112,7 @@ def align(gold: Document, predicted: Document) -> list[Alignment]:
     return alignments
 
 
-def count_errors(
-    gold: Iterable[Document], predicted: Iterable[Document], labels: Sequence[str]
-) -> ErrorCounts:
+def count_errors(gold: Iterable[Document], predicted: Iterable[Document], labels: Sequence[str]) -> ErrorCounts:
     """Classifies the entities of all documents; raises as :func:`~.matching.score_documents` does."""
     counts = ErrorCounts()
     for gold_document, predicted_document in pair_documents(gold, predicted):
@@ -124,9 +122,7 @@ def count_errors(
     return counts
 
 
-def _pairs(
-    gold: list[Entity], predicted: list[Entity], same_span: bool, same_label: bool
-) -> list[tuple[int, int]]:
+def _pairs(gold: list[Entity], predicted: list[Entity], same_span: bool, same_label: bool) -> list[tuple[int, int]]:
     """One round: disjoint index pairs, larger overlaps first, then in order of position."""
     candidates = []
     for left, right in overlapping(gold, predicted):

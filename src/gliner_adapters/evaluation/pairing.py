@@ -40,9 +40,7 @@ def pair_documents(gold: Iterable[Document], predicted: Iterable[Document]) -> I
         yield document, match
     extra = next(iter(waiting), None) or next((identifier for identifier, _ in incoming), None)
     if extra is not None:
-        raise DataError(
-            f"predicted document {extra!r} is not in gold; are these predictions of another split?"
-        )
+        raise DataError(f"predicted document {extra!r} is not in gold; are these predictions of another split?")
 
 
 def _checked_ids(documents: Iterable[Document], side: str) -> Iterator[tuple[str, Document]]:

@@ -48,9 +48,7 @@ def read_predictions(path: str | Path) -> Iterator[Document]:
 def _checked(documents: Iterable[Document], path: str | Path | None) -> Iterator[Document]:
     for number, document in enumerate(documents, start=1):
         if not document.id:
-            raise DataError(
-                f"predicted document {number} has no id; predictions are paired with gold by id", path
-            )
+            raise DataError(f"predicted document {number} has no id; predictions are paired with gold by id", path)
         for entity in document.entities:
             require_score(document, entity, path)
         yield document

@@ -101,19 +101,14 @@ def _score_rows(scores: Scores) -> Iterator[tuple[str, ...]]:
 def _variants(report: EvaluationReport) -> _Table:
     rows = []
     for match, scores in {"strict": report.strict, **report.variants}.items():
-        macro = (
-            "" if match == "span" else _number(scores.macro_f1)
-        )  # without types there is no mean over them
+        macro = "" if match == "span" else _number(scores.macro_f1)  # without types there is no mean over them
         rows.append((_VARIANT_NAMES[match], *_ratios(scores.micro), macro))
     header = ("what counts as right", "precision", "recall", "micro F1", "macro F1")
     return _Table("Other matches", header, tuple(rows))
 
 
 def _errors(report: EvaluationReport) -> _Table:
-    rows = [
-        (label, *(str(report.errors.by_label[label, kind]) for kind in ERROR_KINDS))
-        for label in report.labels
-    ]
+    rows = [(label, *(str(report.errors.by_label[label, kind]) for kind in ERROR_KINDS)) for label in report.labels]
     rows.append(("all", *(str(report.errors[kind]) for kind in ERROR_KINDS)))
     return _Table("Errors", ("type", *(kind.replace("_", " ") for kind in ERROR_KINDS)), tuple(rows))
 

@@ -175,9 +175,7 @@ def evaluate_predictions(
         variants={match: score_documents(gold, predicted, labels, match=match) for match in VARIANTS},
         errors=count_errors(gold, predicted, labels),
         duplicates={"gold": _duplicates(gold), "predicted": _duplicates(predicted)},
-        unseen=None
-        if training_mentions is None
-        else score_unseen(gold, predicted, labels, training_mentions),
+        unseen=None if training_mentions is None else score_unseen(gold, predicted, labels, training_mentions),
         intervals=_intervals(counts, groups, bootstrap, seed) if bootstrap else None,
     )
 
@@ -186,14 +184,10 @@ def _duplicates(documents: Iterable[Document]) -> int:
     return sum(len(document.entities) - len(unique_entities(document)) for document in documents)
 
 
-def _intervals(
-    counts: DocumentCounts, groups: Sequence[Hashable] | None, resamples: int, seed: int
-) -> ReportIntervals:
+def _intervals(counts: DocumentCounts, groups: Sequence[Hashable] | None, resamples: int, seed: int) -> ReportIntervals:
     # The prefix keeps a label called "micro_f1" apart from the metric.
     per_type = {f"type:{label}": label_f1(index) for index, label in enumerate(counts.labels)}
-    found = bootstrap_intervals(
-        counts.table, {**METRICS, **per_type}, groups=groups, resamples=resamples, seed=seed
-    )
+    found = bootstrap_intervals(counts.table, {**METRICS, **per_type}, groups=groups, resamples=resamples, seed=seed)
     return ReportIntervals(
         micro_f1=found["micro_f1"],
         macro_f1=found["macro_f1"],

@@ -32,9 +32,7 @@ class ScoredEntities:
     support: NDArray[np.int64]
 
 
-def collect_scored(
-    gold: Iterable[Document], predicted: Iterable[Document], labels: Sequence[str]
-) -> ScoredEntities:
+def collect_scored(gold: Iterable[Document], predicted: Iterable[Document], labels: Sequence[str]) -> ScoredEntities:
     """Flattens predictions into arrays.
 
     Raises:

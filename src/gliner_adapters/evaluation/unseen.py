@@ -43,9 +43,7 @@ def keep_unseen(documents: Iterable[Document], seen: Collection[str]) -> Iterato
         seen: normalised strings, as :func:`mention_strings` returns them; a set, for speed.
     """
     for document in documents:
-        unseen = [
-            entity for entity in document.entities if normalise_mention(document.mention(entity)) not in seen
-        ]
+        unseen = [entity for entity in document.entities if normalise_mention(document.mention(entity)) not in seen]
         yield document.with_entities(unseen)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,6 +25,7 @@ from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import unused_parameters
+from gliner_adapters.model.tokens import LabelStyle
 
 #: Ingredients that only make label vectors. In a bi-encoder they are not needed once an adapter is baked.
 PRODUCERS = ("label_encoder", "label_head", "label_table")
@@ -35,7 +36,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label_style: str = "name"
+    label_style: LabelStyle = "name"
     """What the model reads for a label: ``name``, ``description`` or ``name: description``."""
 
 
@@ -52,7 +53,7 @@ class Adapter(nn.Module):
 
     name: ClassVar[str]
     architectures: ClassVar[tuple[str, ...]] = ("uni", "bi")
-    Options: ClassVar[type[Options]] = Options
+    options_type: ClassVar[type[Options]] = Options
     #: Default learning rate for each ingredient.
     learning_rates: ClassVar[dict[str, float]] = {}
 
@@ -67,7 +68,7 @@ class Adapter(nn.Module):
             )
         check_labels(labels)
         self.labels = tuple(labels)
-        self.options = options if options is not None else self.Options()
+        self.options = options if options is not None else self.options_type()
         self.register_buffer("baked", None, persistent=False)
         self.build(base)
 
@@ -139,7 +140,10 @@ class Adapter(nn.Module):
         return self
 
 
-def own_copy(module: nn.Module) -> nn.Module:
+Part = TypeVar("Part", bound=nn.Module)
+
+
+def own_copy(module: Part) -> Part:
     """A trainable copy of a part; parameters that no pass reaches stay frozen."""
     duplicate = copy.deepcopy(module)
     idle = unused_parameters(duplicate)
@@ -195,7 +199,7 @@ def attach(method: str, base: Base, labels: Sequence[Label], options: dict[str, 
     """
     kind = get_method(method)
     try:
-        parsed = kind.Options(**(options or {}))
+        parsed = kind.options_type(**(options or {}))
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"options of method {method!r}: {problems}") from None

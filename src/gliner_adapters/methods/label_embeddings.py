@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from gliner_adapters.methods.base import Adapter, Options, own_copy, register
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder
+from gliner_adapters.model.tokens import LabelStyle
 
 
 class LabelEmbeddingsOptions(Options):
     """Options of label embeddings."""
 
-    label_style: str = "description"
+    label_style: LabelStyle = "description"
     initialisation: Literal["encoded", "random"] = "encoded"
     """Start the vectors from the encoded labels, or from noise of the same scale."""
 
@@ -36,7 +37,7 @@ class LabelEmbeddings(Adapter):
 
     name = "label-embeddings"
     architectures = ("bi",)
-    Options = LabelEmbeddingsOptions
+    options_type = LabelEmbeddingsOptions
     learning_rates = {"label_table": 1e-3, "label_head": 5e-4}  # noqa: RUF012
     options: LabelEmbeddingsOptions
 

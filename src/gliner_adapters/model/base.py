@@ -105,12 +105,7 @@ class Base:
         Raises:
             BaseModelError: the labels alone leave no room for text.
         """
-        encoder = self.parts.text_encoder.transformer.model.config
-        limits = [getattr(encoder, "max_position_embeddings", None), self.text_tokens.tokenizer.model_max_length]
-        known = [int(limit) for limit in limits if limit and 0 < limit < NO_LIMIT]
-        budget = min(known, default=512)
-        if encoder.model_type in {"roberta", "xlm-roberta"}:
-            budget -= 2  # their positions start after the padding index
+        budget = _longest_input(self.parts.text_encoder.transformer.model.config, self.text_tokens.tokenizer)
         prefix = self.prompt(labels, style).ids.size if self.architecture == "uni" else len(self.text_tokens.prefix)
         budget -= prefix + len(self.text_tokens.suffix)
         if budget < 8:
@@ -137,7 +132,8 @@ class Base:
         """
         texts = label_texts(labels, style)
         encoded = self.label_tokenizer(texts, return_tensors="pt", truncation=False, padding="longest", verbose=False)
-        limit = self.label_tokenizer.model_max_length
+        assert self.parts.label_encoder is not None
+        limit = _longest_input(self.parts.label_encoder.transformer.model.config, self.label_tokenizer)
         if encoded["input_ids"].shape[1] > limit:
             longest = max(texts, key=len)
             raise BaseModelError(
@@ -147,3 +143,12 @@ class Base:
 
     def __repr__(self) -> str:
         return f"Base({self.id!r}, {self.architecture}, {self.parameters / 1e6:.1f}M parameters)"
+
+
+def _longest_input(encoder: Any, tokenizer: Any) -> int:
+    """How many sub-tokens an encoder reads at once, special tokens included."""
+    positions = getattr(encoder, "max_position_embeddings", None)
+    if positions and encoder.model_type in {"roberta", "xlm-roberta"}:
+        positions -= 2  # their positions start after the padding index
+    known = [int(limit) for limit in (positions, tokenizer.model_max_length) if limit and 0 < limit < NO_LIMIT]
+    return min(known, default=512)

@@ -41,4 +41,3 @@ def export_gliner(base: Base, parts: Parts, folder: str | Path) -> Path:
     if base.label_tokenizer is not None:
         base.label_tokenizer.save_pretrained(folder / "labels_tokenizer")
     return folder
-

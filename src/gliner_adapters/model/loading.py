@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from gliner_adapters.errors import BaseModelError
 from gliner_adapters.model.base import Architecture, Base
-from gliner_adapters.model.safety import check_encoder_config, read_json, read_weights, refuse_auto_map
+from gliner_adapters.model.parts import unused_parameters
+from gliner_adapters.model.safety import check_encoder_config, read_json, read_weights, refuse_code
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +29,11 @@ logger = logging.getLogger(__name__)
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 #: Seed of the fresh heads on a plain encoder, so that the base has one fingerprint everywhere.
 HEAD_SEED = 20260
-#: Dropout in fresh heads. GLiNER's default of 0.4 slows a short fine-tuning down.
+#: Dropout in fresh heads.
 HEAD_DROPOUT = 0.1
+#: Probability that fresh heads give to a span, about the share of spans that are entities. Without it a training
+#: run spends its first hundred steps on learning that most spans are none (as in focal-loss detectors).
+HEAD_PRIOR = 0.01
 
 _UNSUPPORTED = {
     "labels_decoder": "generates labels with a decoder",
@@ -89,7 +94,7 @@ def _download(name: str, revision: str | None, allow_pickle: bool) -> tuple[Path
 def _from_folder(folder: Path, name: str, revision: str | None, allow_pickle: bool) -> Base:
     """A base from a GLiNER checkpoint's folder."""
     raw = read_json(folder / "gliner_config.json")
-    refuse_auto_map(raw, str(folder / "gliner_config.json"))
+    refuse_code(raw, str(folder / "gliner_config.json"))
     raw.pop("model_type", None)
     for key, what in _UNSUPPORTED.items():
         if raw.get(key):
@@ -103,12 +108,15 @@ def _from_folder(folder: Path, name: str, revision: str | None, allow_pickle: bo
     _complete_encoder_config(raw, "encoder_config", raw.get("model_name"), folder)
     if bi:
         _complete_encoder_config(raw, "labels_encoder_config", raw["labels_encoder"], folder)
-    config = (BiEncoderSpanConfig if bi else UniEncoderSpanConfig)(**raw)
+    try:
+        config = (BiEncoderSpanConfig if bi else UniEncoderSpanConfig)(**raw)
+        network = _build(config, bi)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BaseModelError(f"{folder}/gliner_config.json describes no GLiNER that can be built: {error}") from None
     text_tokenizer = _tokenizer(folder, raw.get("model_name"))
     label_tokenizer = _tokenizer(folder / "labels_tokenizer", raw.get("labels_encoder")) if bi else None
     if not bi and (config.class_token_index == -1 or config.vocab_size == -1):
         raise BaseModelError(f"{name}: gliner_config.json does not say where the label marker stands in the vocabulary")
-    network = _build(config, bi)
     if not bi and network.token_rep_layer.get_input_embeddings().num_embeddings != config.vocab_size:
         network.token_rep_layer.resize_token_embeddings(config.vocab_size)
     _load_strictly(network, read_weights(folder, allow_pickle=allow_pickle), name)
@@ -129,7 +137,7 @@ def _complete_encoder_config(raw: dict[str, Any], key: str, encoder: str | None,
     check_encoder_config(raw[key], f"{folder}/gliner_config.json ({key})")
 
 
-def _build(config: Any, bi: bool) -> torch.nn.Module:
+def _build(config: Any, bi: bool) -> Any:
     """GLiNER's network with random weights.
 
     `model_name` is hidden while it is built: GLiNER looks for an adapter in a folder of that name, so a folder
@@ -213,16 +221,34 @@ def _sha256(file: Any) -> str:
     return digest.hexdigest()
 
 
+def _plain_encoder(folder: Path, allow_pickle: bool) -> Any:
+    """The encoder in a folder, with all its weights; transformers maps the names of older checkpoints.
+
+    A checkpoint may lack the pooler, which no pass uses. The generator is set, so that what transformers puts in its
+    place is the same each time and the base keeps its fingerprint.
+    """
+    read_weights(folder, allow_pickle=allow_pickle)  # refuses pickles and broken files with our own messages
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(HEAD_SEED)
+        encoder, found = AutoModel.from_pretrained(
+            folder,
+            trust_remote_code=False,
+            use_safetensors=None if allow_pickle else True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    missing = sorted(set(found["missing_keys"]) - unused_parameters(encoder))
+    if missing:
+        raise BaseModelError(f"{folder} misses {len(missing)} tensors: {', '.join(missing[:5])}")
+    return encoder
+
+
 def _from_encoder(name: str, architecture: Architecture, allow_pickle: bool) -> Base:
     """Fresh GLiNER heads on a plain encoder; in a bi-encoder it is text encoder and label encoder both."""
     folder = encoder_folder(name.removeprefix("encoder:"))
     raw = read_json(folder / "config.json")
     check_encoder_config(raw, str(folder / "config.json"))
-    # Also lets transformers map the checkpoint's names; weights come from safetensors unless pickles are allowed.
-    read_weights(folder, allow_pickle=allow_pickle)
-    encoder = AutoModel.from_pretrained(
-        folder, trust_remote_code=False, use_safetensors=not allow_pickle, dtype=torch.float32
-    )
+    encoder = _plain_encoder(folder, allow_pickle)
     bi = architecture == "bi"
     tokenizer = _tokenizer(folder, None)
     common = {
@@ -253,4 +279,18 @@ def _from_encoder(name: str, architecture: Architecture, allow_pickle: bool) -> 
             config.class_token_index = tokenizer.convert_tokens_to_ids(config.ent_token)
             network.token_rep_layer.resize_token_embeddings(len(tokenizer))
             config.vocab_size = config.encoder_config.vocab_size = len(tokenizer)
+    _set_prior(network)
     return Base(network, config, tokenizer, _tokenizer(folder, None) if bi else None, id=name)
+
+
+@torch.no_grad()
+def _set_prior(network: Any) -> None:
+    """Bias the fresh heads so that every span starts near :data:`HEAD_PRIOR`.
+
+    A score is a dot product, so the bias is split over both sides: opposite multiples of one direction.
+    """
+    span_bias, label_bias = network.span_rep_layer.span_rep_layer.out_project[3].bias, network.prompt_rep_layer[3].bias
+    logit = math.log(HEAD_PRIOR / (1 - HEAD_PRIOR))
+    direction = torch.full_like(span_bias, math.sqrt(-logit / span_bias.numel()))
+    span_bias -= direction
+    label_bias += direction

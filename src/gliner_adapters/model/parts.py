@@ -24,9 +24,9 @@ class TextEncoder(nn.Module):
     side, so it is frozen, trained and cached together with the Transformer.
     """
 
-    def __init__(self, transformer: nn.Module, projection: nn.Module | None, rnn: nn.Module | None) -> None:
+    def __init__(self, transformer: Any, projection: nn.Module | None, rnn: nn.Module | None) -> None:
         super().__init__()
-        self.transformer = transformer
+        self.transformer: Any = transformer
         self.projection = projection
         self.rnn = rnn
 
@@ -80,9 +80,7 @@ def split_network(network: Any) -> Parts:
     rnn = None if bi else getattr(network, "rnn", None)
     return Parts(
         text_encoder=TextEncoder(encoder.bert_layer, getattr(encoder, "projection", None), rnn),
-        label_encoder=LabelEncoder(encoder.labels_encoder, getattr(encoder, "labels_projection", None))
-        if bi
-        else None,
+        label_encoder=LabelEncoder(encoder.labels_encoder, getattr(encoder, "labels_projection", None)) if bi else None,
         span_head=network.span_rep_layer,
         label_head=network.prompt_rep_layer,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Literal
 
 import numpy as np
@@ -145,7 +145,7 @@ class Segmenter:
         breaks = [] if given else sentence_breaks(document, words)
         edges = [0, *[b for b in breaks if b], len(lengths)] if self.segment == "sentence" else [0, len(lengths)]
         windows = []
-        for start, end in zip(edges, edges[1:]):
+        for start, end in pairwise(edges):
             planned = plan_windows(
                 lengths[start:end],
                 self.budget,

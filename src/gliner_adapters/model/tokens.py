@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -105,6 +105,10 @@ def label_prompt(
         ids.extend(marker + pieces)
     ids.extend(separator)
     return LabelPrompt(np.asarray(ids, dtype=np.int64), np.asarray(positions, dtype=np.int64))
+
+
+#: What the model reads for a label.
+LabelStyle = Literal["name", "description", "name: description"]
 
 
 def label_texts(labels: Sequence[Label], style: str = "name") -> list[str]:

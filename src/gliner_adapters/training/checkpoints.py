@@ -7,7 +7,6 @@ a run that is killed while writing leaves the one before it.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +99,7 @@ class Checkpoints:
         """Keep the adapter's weights as the best so far."""
         fresh = self.best.with_suffix(".new")
         save_file(tensors_of(adapter), fresh)
-        os.replace(fresh, self.best)
+        fresh.replace(self.best)
 
     def restore_best(self, adapter: Adapter) -> None:
         """Put the best weights back."""

@@ -22,7 +22,7 @@ from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import best_threshold, score_documents
 from gliner_adapters.methods import Adapter
-from gliner_adapters.model import Base, Batch, Encoded, Passage, forward
+from gliner_adapters.model import Base, Batch, Encoded, forward
 from gliner_adapters.model.passages import Losses, Segmenter, entities_of
 from gliner_adapters.model.predict import Precision, Predictor, autocast
 from gliner_adapters.training.checkpoints import Checkpoints, Progress

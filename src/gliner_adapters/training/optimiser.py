@@ -20,9 +20,8 @@ def build_optimiser(adapter: Adapter, config: TrainingConfig) -> torch.optim.Ada
     ingredients = adapter.ingredients()
     unknown = sorted(set(config.learning_rates) - set(ingredients))
     if unknown:
-        raise ConfigError(
-            f"method {adapter.name!r} does not train {', '.join(unknown)}; it trains {', '.join(ingredients) or 'nothing'}"
-        )
+        known = ", ".join(ingredients) or "nothing"
+        raise ConfigError(f"method {adapter.name!r} does not train {', '.join(unknown)}; it trains {known}")
     groups = []
     for ingredient, parameters in ingredients.items():
         rate = config.learning_rates.get(ingredient, adapter.learning_rates.get(ingredient))

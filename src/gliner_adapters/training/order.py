@@ -26,9 +26,7 @@ def epoch_batches(
         pool = sorted(order[start : start + POOL * batch_size].tolist(), key=lambda i: passages[i].ids.size)
         batch: list[int] = []
         for index in pool:  # ascending, so the newest is the longest
-            if batch and (
-                len(batch) == batch_size or (len(batch) + 1) * (passages[index].ids.size + 2) > max_tokens
-            ):
+            if batch and (len(batch) == batch_size or (len(batch) + 1) * (passages[index].ids.size + 2) > max_tokens):
                 batches.append(batch)
                 batch = []
             batch.append(index)

@@ -89,6 +89,4 @@ def encode(text: str, name: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise DataError(
-            f"{name} holds the lone surrogate U+{ord(text[error.start]):04X}; not Unicode text"
-        ) from error
+        raise DataError(f"{name} holds the lone surrogate U+{ord(text[error.start]):04X}; not Unicode text") from error

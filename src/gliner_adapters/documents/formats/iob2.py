@@ -108,9 +108,7 @@ class _Reader:
             self._report.add_repair(STRAY_TAG, self._path, block.line + index)
         if DOCSTART in tokens:
             line = block.line + tokens.index(DOCSTART)
-            raise DataError(
-                f"a {DOCSTART} line within a sentence; expected a blank line before it", self._path, line
-            )
+            raise DataError(f"a {DOCSTART} line within a sentence; expected a blank line before it", self._path, line)
         text = " ".join(tokens)
         meta: dict[str, Any] = {}
         if self._abstracts:
@@ -138,9 +136,7 @@ class _Reader:
             if not token or not tag:
                 raise DataError(f"the {'tag' if token else 'token'} is empty", self._path, number)
             if width and count != width:
-                raise DataError(
-                    f"expected {width} columns as in line {block.line}, found {count}", self._path, number
-                )
+                raise DataError(f"expected {width} columns as in line {block.line}, found {count}", self._path, number)
             width = count
             tokens.append(token)
             middles.append(middle)
@@ -181,9 +177,7 @@ class _Writer:
         if isinstance(middles, str):
             middles = [middles] * len(words)
         elif len(middles) != len(words):
-            raise DataError(
-                f"{name}: the columns kept for {len(middles)} tokens do not fit its {len(words)} words"
-            )
+            raise DataError(f"{name}: the columns kept for {len(middles)} tokens do not fit its {len(words)} words")
         tokens = [document.text[start:end] for start, end in words]
         _check_tokens(tokens, tags, middles, name)
         lines = [token + middle + tag for token, middle, tag in zip(tokens, middles, tags, strict=True)]
@@ -236,9 +230,7 @@ def _check_covered(document: Document, words: Sequence[Span], name: str) -> None
     previous = 0
     for start, end in [*words, (len(document.text), len(document.text))]:
         if previous != start and (lost := document.text[previous:start].strip()):
-            raise DataError(
-                f"{name}: {lost[:40]!r} (character {previous} on) belongs to no word; IOB2 would lose it"
-            )
+            raise DataError(f"{name}: {lost[:40]!r} (character {previous} on) belongs to no word; IOB2 would lose it")
         previous = end
 
 

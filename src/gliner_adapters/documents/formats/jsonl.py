@@ -41,9 +41,7 @@ class JsonLines(Format):
         def parse(record: tuple[int, bytes]) -> Document:
             number, raw = record
             try:
-                return _parse(
-                    decode(raw.removeprefix(BOM) if number == 1 else raw, path, number), path, number, report
-                )
+                return _parse(decode(raw.removeprefix(BOM) if number == 1 else raw, path, number), path, number, report)
             except _Malformed as error:
                 raise DataError(str(error), path, number) from error
 
@@ -57,9 +55,7 @@ class JsonLines(Format):
         for number, document in enumerate(documents, 1):
             name = document_name(document, number)
             try:
-                line = json.dumps(
-                    _to_json(document), ensure_ascii=False, allow_nan=False, separators=(", ", ": ")
-                )
+                line = json.dumps(_to_json(document), ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
             except (TypeError, ValueError) as error:
                 raise DataError(f"{name} cannot be written as JSON: {error}") from error
             stream.write(encode(line + "\n", name))
@@ -74,14 +70,10 @@ class _Malformed(Exception):
 def _parse(line: str, path: str, number: int, report: ReadReport) -> Document:
     try:
         record = json.loads(line)
-        if (
-            "\\ud" in line or "\\uD" in line
-        ):  # an escape may hide half a character, which no writer could write
+        if "\\ud" in line or "\\uD" in line:  # an escape may hide half a character, which no writer could write
             json.dumps(record, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
-        raise _Malformed(
-            f"not JSON: {error.msg} at column {error.colno}; expected one object a line"
-        ) from error
+        raise _Malformed(f"not JSON: {error.msg} at column {error.colno}; expected one object a line") from error
     except UnicodeEncodeError as error:
         raise _Malformed("a string holds a lone surrogate, which is not Unicode text") from error
     except (ValueError, RecursionError) as error:
@@ -108,13 +100,9 @@ def _from_json(record: Mapping[str, Any]) -> Document:
 
 def _entity(value: Any, text: str) -> Entity:
     if not isinstance(value, dict):
-        raise _Malformed(
-            f"expected each entity to be an object with start, end and label, found {_kind(value)}"
-        )
+        raise _Malformed(f"expected each entity to be an object with start, end and label, found {_kind(value)}")
     if unknown := value.keys() - _ENTITY_FIELDS:
-        raise _Malformed(
-            f"unknown field {min(unknown)!r} of an entity; known: {', '.join(sorted(_ENTITY_FIELDS))}"
-        )
+        raise _Malformed(f"unknown field {min(unknown)!r} of an entity; known: {', '.join(sorted(_ENTITY_FIELDS))}")
     start, end = _field(value, "start", int), _field(value, "end", int)
     _check_span(start, end, text, "entity")
     label = _field(value, "label", str)
@@ -191,9 +179,7 @@ def _spans(record: Mapping[str, Any], name: str, text: str) -> list[Span] | None
             case _:
                 raise _Malformed(f"expected each of {name!r} to be [start, end], found {_kind(value)}")
         if start < previous:
-            raise _Malformed(
-                f"expected {name!r} in text order without overlap, found {start} after {previous}"
-            )
+            raise _Malformed(f"expected {name!r} in text order without overlap, found {start} after {previous}")
         previous = end
         spans.append((start, end))
     return spans
@@ -201,9 +187,7 @@ def _spans(record: Mapping[str, Any], name: str, text: str) -> list[Span] | None
 
 def _check_span(start: int, end: int, text: str, what: str) -> None:
     if not 0 <= start < end <= len(text):
-        raise _Malformed(
-            f"{what}: expected 0 <= start < end <= {len(text)} (the text's length), found {start}, {end}"
-        )
+        raise _Malformed(f"{what}: expected 0 <= start < end <= {len(text)} (the text's length), found {start}, {end}")
 
 
 def _kind(value: Any) -> str:

@@ -126,8 +126,7 @@ class _Reader:
         place = locate(text, start, end, mention)
         if place is None:
             raise self._error(
-                f"expected the mention {mention[:40]!r} at {start}-{end}, "
-                f"found {row_text(text[start:end])[:40]!r}",
+                f"expected the mention {mention[:40]!r} at {start}-{end}, found {row_text(text[start:end])[:40]!r}",
                 line,
             )
         if place[2] is not None:

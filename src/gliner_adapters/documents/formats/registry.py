@@ -17,9 +17,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 @cache
 def formats() -> dict[str, Format]:
     """All formats by name, sorted."""
-    modules = (
-        import_module(f"{_PACKAGE}.{module.name}") for module in iter_modules([str(Path(__file__).parent)])
-    )
+    modules = (import_module(f"{_PACKAGE}.{module.name}") for module in iter_modules([str(Path(__file__).parent)]))
     found = [module.FORMAT for module in modules if hasattr(module, "FORMAT")]
     return {each.name: each for each in sorted(found, key=lambda each: each.name)}
 
@@ -43,9 +41,7 @@ def detect_format(path: str | Path) -> str:
         ConfigError: if the ending is unknown, or ``path`` is ``-`` and has none.
     """
     if str(path) == STANDARD:
-        raise ConfigError(
-            f"standard input and output have no ending; name the format ({', '.join(formats())})"
-        )
+        raise ConfigError(f"standard input and output have no ending; name the format ({', '.join(formats())})")
     name = _plain_name(path)
     ending = _ending(name)
     for each in formats().values():

@@ -59,8 +59,7 @@ class ReadReport:
     def problems(self) -> list[str]:
         """What was repaired or left out: a line for each kind, with its count and first place."""
         lines = [
-            f"repaired: {kind}: {count} (first at {self.first_repairs[kind]})"
-            for kind, count in self.repairs.items()
+            f"repaired: {kind}: {count} (first at {self.first_repairs[kind]})" for kind, count in self.repairs.items()
         ]
         if self.skipped:
             lines.append(f"left out: {self.skipped} bad records (first: {self.reasons[0]})")
