@@ -37,3 +37,22 @@ def speed(
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
+def table(
+    folder: Annotated[Path, typer.Argument(help="A folder of results, as `evaluate --output` writes them.")],
+) -> None:
+    """Print the scores of a folder as a Markdown table."""
+    from gliner_adapters.benchmark.results import markdown_table, read_results
+
+    typer.echo(markdown_table(read_results(folder)), nl=False)
+
+
+@app.command()
+def methods() -> None:
+    """Print what each method trains, found by attaching it to `encoder:minilm`, as a Markdown table."""
+    from gliner_adapters.benchmark.capabilities import capability_table
+    from gliner_adapters.model import load_base
+
+    typer.echo(capability_table([load_base("encoder:minilm"), load_base("encoder:minilm", architecture="uni")]), nl=False)

@@ -68,8 +68,8 @@ class Checkpoints:
         save_file(_optimiser_tensors(optimiser), fresh / "optimiser.safetensors")
         save_file(_random_states(), fresh / "random.safetensors")
         (fresh / "progress.json").write_text(json.dumps({"key": self.key, **vars(progress)}))
-        shutil.rmtree(old, ignore_errors=True)
-        if self.current.exists():
+        if self.current.exists():  # else a run was killed right here, and the old one is all there is
+            shutil.rmtree(old, ignore_errors=True)
             self.current.rename(old)
         fresh.rename(self.current)
         shutil.rmtree(old, ignore_errors=True)

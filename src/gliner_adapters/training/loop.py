@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,8 @@ class Trainer:
         self.losses = segmenter.losses
         for line in self.losses.lines():
             reporter.say(f"note: {line}")
-        self.devel = list(devel_documents)
+        # Gold and predictions are paired by id; a user's documents may have none, or the same one twice.
+        self.devel = [replace(document, id=str(i)) for i, document in enumerate(devel_documents)]
         reader = Segmenter(base, adapter.labels, config.segment, adapter.options.label_style)
         self.devel_passages = reader.passages(self.devel)
         self.checkpoints = Checkpoints(folder, self._key(train_documents))
@@ -119,8 +120,10 @@ class Trainer:
     def run(self, *, resume: bool) -> TrainingResult:
         """Train to the end (or early stop) and leave the best weights in the adapter."""
         config, accelerator = self.config, self.accelerator
+        prompt = self._predictor().prompt
+        overhead = 0 if prompt is None else prompt.ids.size
         plan = [
-            epoch_batches(self.passages, config.batch_size, config.max_tokens, config.seed, e)
+            epoch_batches(self.passages, config.batch_size, config.max_tokens, config.seed, e, overhead)
             for e in range(config.epochs)
         ]
         steps = sum(map(len, plan))

@@ -53,7 +53,8 @@ def span_loss(
     """
     losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     if config.loss != "bce":
-        surprise = 1 - torch.exp(-losses)  # 1 - p of the truth
+        # 1 - p of the truth; kept off zero, where a power below one has no gradient.
+        surprise = -torch.expm1(-losses).clamp(max=-1e-12)
         alpha = config.focal_alpha * targets + (1 - config.focal_alpha) * (1 - targets)
         losses = alpha * surprise**config.focal_gamma * losses
     if weights is not None:

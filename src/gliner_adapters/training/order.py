@@ -13,11 +13,19 @@ POOL = 50
 
 
 def epoch_batches(
-    passages: Sequence[Passage], batch_size: int, max_tokens: int, seed: int, epoch: int
+    passages: Sequence[Passage], batch_size: int, max_tokens: int, seed: int, epoch: int, overhead: int = 0
 ) -> list[list[int]]:
     """The batches of one epoch, as indices of passages.
 
     A function of its arguments alone, so that a resumed run sees what the killed one would have seen.
+
+    Args:
+        passages: the training data.
+        batch_size: passages in a batch at most.
+        max_tokens: padded sub-tokens in a batch at most; a single longer passage is a batch of its own.
+        seed: of the run.
+        epoch: counted from 0.
+        overhead: sub-tokens that each input carries beside the text (a label prompt).
     """
     generator = np.random.default_rng([seed, epoch])
     order = generator.permutation(len(passages))
@@ -26,7 +34,8 @@ def epoch_batches(
         pool = sorted(order[start : start + POOL * batch_size].tolist(), key=lambda i: passages[i].ids.size)
         batch: list[int] = []
         for index in pool:  # ascending, so the newest is the longest
-            if batch and (len(batch) == batch_size or (len(batch) + 1) * (passages[index].ids.size + 2) > max_tokens):
+            padded = (len(batch) + 1) * (passages[index].ids.size + overhead + 2)
+            if batch and (len(batch) == batch_size or padded > max_tokens):
                 batches.append(batch)
                 batch = []
             batch.append(index)
