@@ -19,7 +19,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-slow lint format benchmark-speed benchmark-core clean
+.PHONY: help setup demo test test-slow lint format benchmark-speed benchmark-guarantees benchmark-core readme clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,11 +58,17 @@ format: $(INSTALLED) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmark-speed: $(INSTALLED) ## Measure speed against GLiNER's own loops, side by side
+benchmark-core: $(INSTALLED) ## Train and score on the benchmark corpora (an hour or two)
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmark/core.sh $(ARGS)
+
+benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library, side by side
 	$(BIN)/gliner-adapters benchmark speed $(ARGS)
 
-benchmark-core: $(INSTALLED) ## Train and score on the benchmark corpora (long)
-	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmark/core.sh $(ARGS)
+benchmark-guarantees: $(INSTALLED) ## Prove bit-identical loading and byte-identical resuming
+	$(BIN)/gliner-adapters benchmark guarantees $(ARGS)
+
+readme: $(INSTALLED) ## Write the figures of the result files into the README
+	$(BIN)/gliner-adapters benchmark readme README.md --results benchmark/results
 
 clean: ## Remove caches and build outputs; .venv and runs stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

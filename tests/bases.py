@@ -96,7 +96,9 @@ class TinyBase:
     @cached_property
     def gliner(self) -> Any:
         """The base as the `gliner` library loads it."""
-        return GLiNER.from_pretrained(str(self.folder), local_files_only=True).eval()
+        with warnings.catch_warnings():  # that a bi-encoder's embeddings are not resized
+            warnings.simplefilter("ignore", UserWarning)
+            return GLiNER.from_pretrained(str(self.folder), local_files_only=True).eval()
 
 
 def build_encoder(kind: str, folder: Path, hidden: int = HIDDEN, positions: int = 128) -> Path:

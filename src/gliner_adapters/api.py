@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 
 from gliner_adapters.adapters import TrainedAdapter, describe, load_adapter, save_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE
@@ -25,8 +26,9 @@ from gliner_adapters.evaluation import (
 from gliner_adapters.methods import attach
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.passages import Losses
+from gliner_adapters.model.predict import Precision
 from gliner_adapters.provenance import provenance
-from gliner_adapters.training import Meter, Reporter, TrainingConfig, train
+from gliner_adapters.training import Meter, Reporter, TrainingConfig, TrainingResult, train
 
 RUN_FOLDER = "run"
 RUN_FILE = "run.json"
@@ -69,9 +71,13 @@ def adapt(
     config = config or TrainingConfig()
     folder = Path(output)
     run_folder = folder / RUN_FOLDER
-    _check_output(folder, resume=resume, overwrite=overwrite)
     corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus, data_dir=data_dir)
     base = load_base(base) if isinstance(base, str) else base
+    # With several processes each runs this function: all check before the first one writes, and all train.
+    state = PartialState(cpu=base.device.type == "cpu")
+    _check_output(folder, resume=resume, overwrite=overwrite)
+    if not state.is_main_process:
+        reporter = None
     documents = draw(corpus.documents("train"), limit, config.seed)
     devel = corpus.documents("devel") if "devel" in corpus.splits else []
     torch.manual_seed(config.seed)
@@ -80,6 +86,10 @@ def adapt(
         raise ConfigError(
             f"method {method!r} trains nothing, and without a devel split there is no threshold to choose"
         )
+    state.wait_for_everyone()
+    if overwrite and state.is_main_process:  # only now: nothing is removed for a request that cannot be met
+        _clear(folder)
+    state.wait_for_everyone()
     result = train(base, adapter, documents, devel, config, folder=run_folder, resume=resume, reporter=reporter)
     trained_on = {
         "corpus": corpus.name,
@@ -95,36 +105,50 @@ def adapt(
     trained = describe(
         adapter, base, threshold=result.threshold, segment=config.segment, trained_on=trained_on, metrics=metrics
     )
-    save_adapter(trained, folder)
+    if state.is_main_process:
+        save_adapter(trained, folder)
+        _write_run(run_folder, trained, config, result)
+    state.wait_for_everyone()
+    return trained
+
+
+def _write_run(run_folder: Path, trained: TrainedAdapter, config: TrainingConfig, result: TrainingResult) -> None:
+    """Put the run on record and remove what only an unfinished one needs."""
     run = {
-        "method": method,
-        "base": base.id,
-        "options": adapter.options.model_dump(),
+        "method": trained.config.method,
+        "base": trained.config.base.id,
+        "options": trained.config.options,
         "config": config.model_dump(),
         "curve": result.curve,
         "cost": result.cost.to_dict(),
         "left_out": vars(result.losses),
-        "shipped_bytes": shipped_bytes(folder),
-        **provenance(base.device),
+        "shipped_bytes": shipped_bytes(run_folder.parent),
+        **provenance(trained.base.device),
     }
+    run_folder.mkdir(parents=True, exist_ok=True)
     (run_folder / RUN_FILE).write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
     _tidy(run_folder)
-    return trained
 
 
 def _check_output(folder: Path, *, resume: bool, overwrite: bool) -> None:
     """Nothing is overwritten unless asked for."""
-    run_folder = folder / RUN_FOLDER
     if overwrite:
-        _tidy(run_folder)
-        for name in (CONFIG_FILE, f"{RUN_FOLDER}/{RUN_FILE}"):
-            (folder / name).unlink(missing_ok=True)
+        if resume:
+            raise ConfigError("--resume goes on with the run that --overwrite removes; give one of them")
         return
-    if (folder / CONFIG_FILE).exists():
+    # A checkpoint is removed last, so where there is one the run is unfinished even if the adapter is there.
+    if any((folder / RUN_FOLDER / name).exists() for name in ("checkpoint", "checkpoint.old")):
+        if not resume:
+            raise ConfigError(f"{folder} holds an unfinished run; go on with --resume, or start anew with --overwrite")
+    elif (folder / CONFIG_FILE).exists():
         raise ConfigError(f"{folder} holds an adapter already; choose another --output, or --overwrite")
-    unfinished = any((run_folder / name).exists() for name in ("checkpoint", "checkpoint.old"))
-    if unfinished and not resume:
-        raise ConfigError(f"{folder} holds an unfinished run; go on with --resume, or start anew with --overwrite")
+
+
+def _clear(folder: Path) -> None:
+    """Remove the adapter and the run that an overwriting run replaces."""
+    for name in (CONFIG_FILE, f"{RUN_FOLDER}/{RUN_FILE}"):
+        (folder / name).unlink(missing_ok=True)
+    _tidy(folder / RUN_FOLDER)
 
 
 def _tidy(run_folder: Path) -> None:
@@ -182,7 +206,7 @@ def evaluate(
     split: str = "test",
     *,
     threshold: float | None = None,
-    precision: str = "fp32",
+    precision: Precision = "fp32",
     bootstrap: int = 1000,
     seed: int = 0,
     data_dir: str | Path | None = None,
@@ -207,13 +231,12 @@ def evaluate(
         model = load_adapter(model)
     labels = [label.name for label in corpus.labels]
     if isinstance(model, Base):
-        annotator = Annotator(model, corpus.labels, threshold=threshold, precision=precision)  # type: ignore[arg-type]
-        annotator.segment = "sentence"
+        annotator = Annotator(model, corpus.labels, threshold=threshold, segment="sentence", precision=precision)
     else:
         missing = sorted(set(labels) - set(model.labels))
         if missing:
             raise ConfigError(f"the adapter has no label {', '.join(missing)}; it knows {', '.join(model.labels)}")
-        annotator = Annotator(model, threshold=threshold, precision=precision)  # type: ignore[arg-type]
+        annotator = Annotator(model, threshold=threshold, precision=precision)
     gold = corpus.documents(split)
     meter = Meter()
     predictions = annotator.annotate(gold)

@@ -25,8 +25,11 @@ def provenance(device: torch.device) -> dict[str, Any]:
 
 
 def command() -> str:
-    """The command line of this process."""
-    return shlex.join(["gliner-adapters", *sys.argv[1:]])
+    """The command line of this process; of another program than ours, only its name."""
+    program = Path(sys.argv[0])
+    if program.name == "gliner-adapters" or program.parts[-2:] == ("gliner_adapters", "__main__.py"):
+        return shlex.join(["gliner-adapters", *sys.argv[1:]])
+    return program.name
 
 
 def commit() -> str | None:

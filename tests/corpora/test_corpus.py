@@ -31,9 +31,34 @@ def test_a_corpus_from_files(tmp_path: Path) -> None:
     assert corpus.info is None
 
 
-def test_labels_of_a_users_corpus_are_sorted_and_of_all_splits(tmp_path: Path) -> None:
+def test_labels_of_a_users_corpus_are_sorted_and_of_train_and_devel(tmp_path: Path) -> None:
     write(tmp_path, train__tsv="x\tB-zebra\n\n", devel__tsv="x\tB-ant\n\n", test__tsv="x\tB-moth\n\n")
-    assert [label.name for label in load_corpus(tmp_path).labels] == ["ant", "moth", "zebra"]
+    corpus = load_corpus(tmp_path)
+    assert [label.name for label in corpus.labels] == ["ant", "zebra"]
+    with pytest.raises(DataError, match="document test:1 has an entity of type 'moth'; the labels are ant, zebra"):
+        corpus.documents("test")
+
+
+def test_the_test_split_is_not_read_for_labels(tmp_path: Path) -> None:
+    write(tmp_path, train__tsv=TRAIN, test__tsv="this is\nno IOB2\n\n")
+    corpus = load_corpus(tmp_path)
+    assert [label.name for label in corpus.labels] == ["cell_line", "gene"]
+    assert len(corpus.documents("train")) == 2
+    with pytest.raises(DataError, match=r"test\.tsv:1"):
+        corpus.documents("test")
+
+
+def test_labels_of_a_lone_test_split(tmp_path: Path) -> None:
+    write(tmp_path, test__tsv=TEST)
+    assert load_corpus(tmp_path).labels == (Label("cell_line"),)
+
+
+def test_documents_without_an_id_are_numbered(tmp_path: Path) -> None:
+    lines = ['{"text": "a b", "entities": [{"start": 0, "end": 1, "label": "x"}]}', '{"text": "c", "id": "own"}']
+    write(tmp_path, train__jsonl="\n".join(lines), devel__jsonl="\n".join(lines))
+    corpus = load_corpus(tmp_path)
+    assert [document.id for document in corpus.documents("train")] == ["1", "own"]
+    assert [document.id for document in corpus.read("devel")] == ["1", "own"]
 
 
 def test_given_labels_keep_their_order_and_descriptions(tmp_path: Path) -> None:

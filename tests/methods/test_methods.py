@@ -1,4 +1,7 @@
-"""What every technique must keep, over every technique and every kind of base. A new technique is covered by existing."""
+"""What every technique must keep, over every technique and every kind of base.
+
+A new technique is covered by existing.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from bases import LABELS, PLAIN, RECIPES, TEXTS, TinyBase, free
 from torch import Tensor
 
+from bases import LABELS, PLAIN, RECIPES, TEXTS, TinyBase, free
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import METHODS, Adapter, attach, get_method
@@ -188,6 +191,10 @@ def test_producers_can_go_once_baked(method: str, tiny_base: TinyBase) -> None:
     assert adapter.drop_producers() is adapter
     assert set(adapter.ingredients()) == before - set(PRODUCERS)
     assert torch.equal(quiet(base, adapter), expected)
+    for impossible in (adapter.unbake, lambda: adapter.bake(base)):
+        with pytest.raises(ConfigError, match="deployable form"):
+            impossible()
+    assert torch.equal(quiet(base, adapter), expected), "a refusal changes nothing"
 
 
 @pytest.mark.parametrize("tiny_base", ["uni-bert"], indirect=True)
@@ -261,7 +268,7 @@ def test_bases_of_the_wrong_kind(tiny_base: TinyBase) -> None:
 @pytest.mark.parametrize("tiny_base", ["bi-bert"], indirect=True)
 def test_requests_that_make_no_sense(tiny_base: TinyBase) -> None:
     base = tiny_base.base
-    with pytest.raises(ConfigError, match="unknown method 'lorra'; known: .*full.*heads.*zero-shot"):
+    with pytest.raises(ConfigError, match=r"unknown method 'lorra'; known: .*full.*heads.*zero-shot"):
         attach("lorra", base, LABELS)
     with pytest.raises(ConfigError, match="options of method 'heads': dropout: Extra inputs"):
         attach("heads", base, LABELS, {"dropout": 0.5})

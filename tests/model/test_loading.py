@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -145,10 +146,8 @@ def test_python_files_in_a_folder_are_never_run(folder: Path, tmp_path: Path) ->
         (folder / name).write_text(trap)
     edit(folder / "tokenizer_config.json", lambda c: c.update(auto_map={"AutoTokenizer": [None, "modeling.Tokenizer"]}))
     before = set(sys.modules)
-    try:
+    with contextlib.suppress(BaseModelError):  # transformers may refuse or pass over it; it may not run it
         load_base(str(folder))
-    except BaseModelError as error:
-        assert "tokenizer" in str(error)
     assert not (tmp_path / "sprung").exists()
     assert not {name for name in set(sys.modules) - before if "transformers_modules" in name}
 
@@ -416,7 +415,7 @@ def minilm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_minilm_with_other_weights_is_refused(minilm: Path) -> None:
-    with pytest.raises(BaseModelError, match="has sha256 .*, expected 53aa5117.*reinstall"):
+    with pytest.raises(BaseModelError, match=r"has sha256 .*, expected 53aa5117.*reinstall"):
         load_base("encoder:minilm")
 
 

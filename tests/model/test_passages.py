@@ -122,7 +122,7 @@ def test_words_per_passage_are_bounded(tiny: Callable[[str], TinyBase]) -> None:
 
 def test_labels_that_leave_no_room(tiny: Callable[[str], TinyBase]) -> None:
     many = [Label(f"chemical number {i}") for i in range(40)]
-    with pytest.raises(BaseModelError, match="40 labels leave .* sub-tokens for the text"):
+    with pytest.raises(BaseModelError, match=r"40 labels leave .* sub-tokens for the text"):
         Segmenter(tiny("uni-bert").base, many)
     assert Segmenter(tiny("bi-bert").base, many).budget == 126
 

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from gliner.modeling.loss_functions import focal_loss_with_logits
 from torch import Tensor
-from training.toy import quick
 
 from gliner_adapters.documents import Window
 from gliner_adapters.model import Passage, valid_spans
 from gliner_adapters.training.losses import BALANCE_BETA, label_weights, span_loss, span_targets
+from training.toy import quick
 
 LENGTHS, WIDTH, CLASSES = [3, 1, 5], 3, 2
 

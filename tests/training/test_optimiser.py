@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from bases import LABELS, TinyBase
-from training.toy import quick
 
+from bases import LABELS, TinyBase
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import METHODS, attach
 from gliner_adapters.training.optimiser import build_optimiser, rate_factor, set_learning_rates
+from training.toy import quick
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"zero-shot"}))

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bases import LABELS, TinyBase
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training.toy import quick, toy_corpus
 
+from bases import LABELS, TinyBase
 from gliner_adapters.documents import Window
 from gliner_adapters.methods import attach
 from gliner_adapters.model import Passage
 from gliner_adapters.training import Reporter, train
 from gliner_adapters.training.order import epoch_batches, share
+from training.toy import quick, toy_corpus
 
 
 def passages_of(sizes: list[int]) -> list[Passage]:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bases import TinyBase
 from safetensors.torch import load_file
+
+from bases import TinyBase
 from training.toy import tensors_equal
 
 HERE = Path(__file__).resolve().parent
@@ -21,12 +22,13 @@ HERE = Path(__file__).resolve().parent
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "name"), [("full", "bi-bert"), ("heads", "uni-bert")])
 def test_two_processes_agree(method: str, name: str, tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
-    launch = "accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no --main_process_port 0"
+    # `accelerate launch` starts several processors' processes through MPI only; it reads torch's own launcher too.
+    launch = "torch.distributed.run --standalone --nproc_per_node 2"
     arguments = [str(HERE / "two_processes.py"), str(tiny(name).folder), method, str(tmp_path)]
     source = os.pathsep.join([str(HERE.parent.parent / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", *launch.split(), *arguments],
-        env={**os.environ, "PYTHONPATH": source},
+        env={**os.environ, "PYTHONPATH": source, "ACCELERATE_USE_CPU": "true"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bases import LABELS, TinyBase
 from safetensors.torch import load_file
-from training.toy import quick, run_toy, snapshot, tensors_equal, toy_corpus
 
+from bases import LABELS, TinyBase
 from gliner_adapters.documents import Document, Entity, Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.training import TrainingConfig, train
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.optimiser import build_optimiser
+from training.toy import quick, run_toy, snapshot, tensors_equal, toy_corpus
 
 #: Steps in an epoch of the toy corpus (20 sentences in batches of 6); runs have three epochs.
 EPOCH = 4
@@ -39,11 +41,13 @@ KILLS: dict[str, tuple[int, list[dict[str, int]]]] = {
 
 
 @pytest.fixture(scope="module")
-def processes() -> Any:
-    """Processes that start with the libraries loaded."""
+def processes() -> Iterator[Any]:
+    """Processes that start with the libraries loaded: forks of a server that has imported them."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["training.toy"])
-    return context
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the server looks for what it preloads here
+        yield context
 
 
 def outcome(processes: Any, *args: Any) -> int:
@@ -69,10 +73,30 @@ def uninterrupted(tiny: Callable[[str], TinyBase], tmp_path_factory: pytest.Temp
     return get
 
 
-@pytest.mark.parametrize(("method", "name"), RUNS, ids=lambda value: value)
-@pytest.mark.parametrize("where", KILLS)
+#: Every kill of a full run; of the others those that differ (caches to be filled again), the rest when there is time.
+QUICK = ("before-the-first-checkpoint", "between-checkpoints", "after-the-first-evaluation")
+CASES = [
+    pytest.param(
+        where,
+        method,
+        name,
+        marks=[] if where in QUICK or method == "full" else [pytest.mark.slow],
+        id=f"{where}-{method}-{name}",
+    )
+    for method, name in RUNS
+    for where in KILLS
+]
+
+
+@pytest.mark.parametrize(("where", "method", "name"), CASES)
 def test_killed_and_resumed(
-    where: str, method: str, name: str, tiny: Callable[[str], TinyBase], tmp_path: Path, processes: Any, uninterrupted: Any
+    where: str,
+    method: str,
+    name: str,
+    tiny: Callable[[str], TinyBase],
+    tmp_path: Path,
+    processes: Any,
+    uninterrupted: Any,
 ) -> None:
     interval, kills = KILLS[where]
     arguments = (str(tiny(name).folder), method, quick(checkpoint_steps=interval), tmp_path / "run")
@@ -131,7 +155,9 @@ def test_without_resume_a_run_starts_anew(tiny: Callable[[str], TinyBase], tmp_p
 def test_resuming_where_nothing_is_starts(tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
     base = tiny("bi-bert").base
     adapter = attach("heads", base, LABELS)
-    assert train(base, adapter, toy_corpus(), config=quick(epochs=1), folder=tmp_path / "new", resume=True).steps == EPOCH
+    assert (
+        train(base, adapter, toy_corpus(), config=quick(epochs=1), folder=tmp_path / "new", resume=True).steps == EPOCH
+    )
 
 
 OTHER_RUNS = {

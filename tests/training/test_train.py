@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from bases import LABELS, TinyBase
-from training.toy import numbered, quick, snapshot, tensors_equal, toy_corpus
 
+from bases import LABELS, TinyBase
 from gliner_adapters.documents import Document, Entity
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import score_documents
@@ -18,6 +17,7 @@ from gliner_adapters.methods import attach
 from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training import Reporter, TrainingConfig, TrainingResult, train
 from gliner_adapters.training.features import FeatureCache
+from training.toy import numbered, quick, snapshot, tensors_equal, toy_corpus
 
 RUNS = [
     ("full", "uni-bert"),
@@ -63,14 +63,18 @@ def test_a_run_learns(method: str, name: str, tiny: Callable[[str], TinyBase], t
     assert again.macro_f1 == pytest.approx(result.best["macro_f1"], abs=0.02)  # devel was read off float16 vectors
 
 
-def run(tiny_base: TinyBase, method: str, folder: Path, config: TrainingConfig) -> tuple[TrainingResult, dict[str, torch.Tensor]]:
+def run(
+    tiny_base: TinyBase, method: str, folder: Path, config: TrainingConfig
+) -> tuple[TrainingResult, dict[str, torch.Tensor]]:
     base = tiny_base.base
     adapter = attach(method, base, LABELS)
     corpus = toy_corpus()
     return train(base, adapter, corpus, corpus[:8], config, folder=folder), snapshot(adapter)
 
 
-@pytest.mark.parametrize(("method", "name"), [("full", "uni-bert"), ("heads", "bi-bert"), ("label-embeddings", "bi-bert")])
+@pytest.mark.parametrize(
+    ("method", "name"), [("full", "uni-bert"), ("heads", "bi-bert"), ("label-embeddings", "bi-bert")]
+)
 def test_the_seed_decides(method: str, name: str, tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
     first, tensors = run(tiny(name), method, tmp_path / "a", quick(seed=3))
     torch.manual_seed(99)  # the caller's generator has no say
@@ -109,7 +113,9 @@ def test_without_devel_the_last_weights_stay(method: str, tiny: Callable[[str], 
 def test_early_stopping_keeps_the_best(tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
     """Rates that wreck the model: the first evaluation is the best, and the run ends after two worse ones."""
     base, corpus = tiny("bi-bert").base, toy_corpus()
-    config = quick(epochs=12, patience=2, decay="constant", warmup=0.0, learning_rates={"span_head": 5e-3, "label_head": 5e-3})
+    config = quick(
+        epochs=12, patience=2, decay="constant", warmup=0.0, learning_rates={"span_head": 5e-3, "label_head": 5e-3}
+    )
     adapter = attach("heads", base, LABELS)
     result = train(base, adapter, corpus, corpus, config, folder=tmp_path)
     scores = [row["macro_f1"] for row in result.curve]
@@ -117,7 +123,9 @@ def test_early_stopping_keeps_the_best(tiny: Callable[[str], TinyBase], tmp_path
     assert result.best == result.curve[best]
     if len(scores) < 12:
         assert len(scores) == best + 3
-    wild = quick(epochs=12, patience=2, decay="constant", warmup=0.0, learning_rates={"span_head": 3.0, "label_head": 3.0})
+    wild = quick(
+        epochs=12, patience=2, decay="constant", warmup=0.0, learning_rates={"span_head": 3.0, "label_head": 3.0}
+    )
     adapter = attach("heads", base, LABELS)
     result = train(base, adapter, corpus, corpus, wild, folder=tmp_path)
     scores = [row["macro_f1"] for row in result.curve]
@@ -125,8 +133,12 @@ def test_early_stopping_keeps_the_best(tiny: Callable[[str], TinyBase], tmp_path
     assert [row["best"] for row in result.curve][-2:] == [False, False]
 
 
-@pytest.mark.parametrize(("method", "name"), [("heads", "uni-bert"), ("heads", "bi-bert"), ("label-embeddings", "bi-deberta-conv")])
-def test_cached_features_are_nearly_the_words(method: str, name: str, tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "name"), [("heads", "uni-bert"), ("heads", "bi-bert"), ("label-embeddings", "bi-deberta-conv")]
+)
+def test_cached_features_are_nearly_the_words(
+    method: str, name: str, tiny: Callable[[str], TinyBase], tmp_path: Path
+) -> None:
     base, corpus = tiny(name).base, toy_corpus()
     adapter = attach(method, base, LABELS).eval().bake(base)
     style = adapter.options.label_style
@@ -136,7 +148,9 @@ def test_cached_features_are_nearly_the_words(method: str, name: str, tiny: Call
 
     passages = Segmenter(base, LABELS, label_style=style).passages(corpus)
     counted: list[int] = []
-    cache = FeatureCache(tmp_path / "features.f16", predictor, passages, lambda steps, sentences: counted.append(sentences))
+    cache = FeatureCache(
+        tmp_path / "features.f16", predictor, passages, lambda steps, sentences: counted.append(sentences)
+    )
     assert sum(counted) == len(passages)
     picked = [5, 0, len(passages) - 1, 5]
     kept = cache(picked)
@@ -166,7 +180,9 @@ def test_a_cached_run_is_nearly_an_uncached_one(name: str, tiny: Callable[[str],
 
 @pytest.mark.parametrize("loss", ["bce", "focal", "balanced-focal"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_every_loss_and_precision_runs(loss: str, precision: str, tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
+def test_every_loss_and_precision_runs(
+    loss: str, precision: str, tiny: Callable[[str], TinyBase], tmp_path: Path
+) -> None:
     result, tensors = run(tiny("bi-bert"), "full", tmp_path, quick(loss=loss, precision=precision, segment="window"))
     assert result.curve[-1]["loss"] < result.curve[0]["loss"]
     assert all(t.isfinite().all() and t.dtype == torch.float32 for t in tensors.values())
@@ -201,8 +217,17 @@ def test_training_entities_that_cannot_be_used_are_told(tiny: Callable[[str], Ti
             lines.append(line)
 
     text = "One two three four five six seven asthma"
-    documents = [Document(text, [Entity(0, len(text), "disease"), Entity(34, 40, "symptom"), Entity(34, 40, "disease")])]
-    result = train(base, attach("heads", base, LABELS), documents, config=quick(epochs=1), folder=tmp_path, reporter=Listener(quiet=True))
+    documents = [
+        Document(text, [Entity(0, len(text), "disease"), Entity(34, 40, "symptom"), Entity(34, 40, "disease")])
+    ]
+    result = train(
+        base,
+        attach("heads", base, LABELS),
+        documents,
+        config=quick(epochs=1),
+        folder=tmp_path,
+        reporter=Listener(quiet=True),
+    )
     assert (result.losses.too_wide, result.losses.other_labels) == (1, 1)
     assert sum("entities" in line for line in lines) == 2
     assert not any("asthma" in line for line in lines), "text never reaches a log"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bases import LABELS
 from safetensors.torch import save_file
 
+from bases import LABELS
 from gliner_adapters.documents import Document, Entity
 from gliner_adapters.methods import attach
 from gliner_adapters.model import load_base

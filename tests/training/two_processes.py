@@ -1,4 +1,4 @@
-"""Run by `accelerate launch` in each of two processes: train, and write what each of them got."""
+"""Run by torch's launcher in each of two processes: train, and write what each of them got."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bases import LABELS
 from safetensors.torch import save_file
-from training.toy import quick, toy_corpus
 
+from bases import LABELS
 from gliner_adapters.methods import attach
 from gliner_adapters.model import load_base
 from gliner_adapters.training import train
+from training.toy import quick, toy_corpus
 
 
 def main(base_folder: str, method: str, out: str) -> None:

@@ -31,7 +31,7 @@ from gliner_adapters.adapters.config import (
     BaseReference,
     LabelEntry,
 )
-from gliner_adapters.errors import AdapterError
+from gliner_adapters.errors import AdapterError, ConfigError
 from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.methods.base import PRODUCERS
 from gliner_adapters.model import Base, load_base
@@ -108,18 +108,19 @@ def save_adapter(trained: TrainedAdapter, folder: str | Path, *, deployable: boo
         AdapterError: a uni-encoder's adapter has no deployable form: its labels are read with each text.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    deployable = deployable or trained.config.deployable
-    tensors = _tensors(trained.adapter, deployable)
+    deployable = deployable or trained.adapter.deployable
     if deployable and trained.base.architecture == "uni":
         raise AdapterError("a uni-encoder reads its labels with each text, so there is nothing to bake")
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = _tensors(trained.adapter, deployable)
     fresh = folder / f".{WEIGHTS_FILE}.new"
     save_file(tensors, fresh)
     config = trained.config.model_copy(update={"deployable": deployable, "weights_sha256": _digest(fresh)})
     fresh.replace(folder / WEIGHTS_FILE)
     config.write(folder)
     (folder / CARD_FILE).write_text(model_card(config), encoding="utf-8")
-    trained.config, trained.folder = config, folder
+    if deployable == trained.adapter.deployable:  # else the folder holds less than what is in memory
+        trained.config, trained.folder = config, folder
     return folder
 
 
@@ -149,7 +150,12 @@ def _digest(path: Path) -> str:
 
 
 def load_adapter(
-    source: str | Path, base: Base | None = None, *, revision: str | None = None, device: str | torch.device = "cpu"
+    source: str | Path,
+    base: Base | None = None,
+    *,
+    revision: str | None = None,
+    allow_pickle: bool = False,
+    device: str | torch.device = "cpu",
 ) -> TrainedAdapter:
     """Load an adapter and plug it into its base.
 
@@ -157,10 +163,12 @@ def load_adapter(
         source: an adapter's folder, or a hub id.
         base: a base that is in memory already; if ``None``, the one that the adapter names is loaded.
         revision: the hub's revision of the adapter.
+        allow_pickle: also accept a base with pickled weights; an adapter itself never holds pickles.
         device: where to put a base that is loaded here.
 
     Raises:
         AdapterError: anything missing, unknown or ill-shaped, or a base with another fingerprint.
+        BaseModelError: the base that the adapter names cannot be loaded.
     """
     folder = Path(source)
     if not folder.is_dir():
@@ -168,12 +176,19 @@ def load_adapter(
     config = AdapterConfig.read(folder)
     if base is None:
         base = load_base(
-            config.base.id, revision=config.base.revision, architecture=config.base.architecture, device=device
+            config.base.id,
+            revision=config.base.revision,
+            architecture=config.base.architecture,
+            allow_pickle=allow_pickle,
+            device=device,
         )
     check_fit(config, base, folder)
     tensors = _read_tensors(folder, config)
-    adapter = attach(config.method, base, [entry.label() for entry in config.labels], config.options)
-    _load_tensors(adapter, tensors, config, base, folder)
+    try:
+        adapter = attach(config.method, base, [entry.label() for entry in config.labels], config.options)
+        _load_tensors(adapter, tensors, config, base, folder)
+    except ConfigError as error:
+        raise AdapterError(f"{folder / CONFIG_FILE}: {error}") from None
     return TrainedAdapter(adapter.eval(), base, config, folder)
 
 
@@ -219,6 +234,11 @@ def _load_tensors(adapter: Adapter, tensors: dict[str, Tensor], config: AdapterC
         f"{name} has shape {tuple(tensors[name].shape)} instead of {tuple(expected[name].shape)}"
         for name in sorted(set(expected) & set(tensors))
         if tensors[name].shape != expected[name].shape
+    ]
+    problems += [
+        f"{name} is {tensors[name].dtype} instead of {expected[name].dtype}"
+        for name in sorted(set(expected) & set(tensors))
+        if tensors[name].dtype != expected[name].dtype
     ]
     if problems:
         shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
@@ -269,4 +289,7 @@ def _download(name: str, revision: str | None) -> Path:
     except HFValidationError:
         raise AdapterError(f"no adapter at {name!r}: neither a folder nor a hub id (OWNER/NAME)") from None
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise AdapterError(f"cannot fetch adapter {name!r} from the hub: {type(error).__name__}") from None
+        raise AdapterError(
+            f"{name!r} is no folder here, and it cannot be fetched from the hub ({type(error).__name__}); "
+            "give an adapter's folder, or the hub id (OWNER/NAME) of one"
+        ) from None

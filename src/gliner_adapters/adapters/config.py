@@ -56,7 +56,7 @@ class AdapterConfig(_Strict):
         weights_sha256: digest of the weights' file.
     """
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = Field(FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
     method: str
     options: dict[str, Any] = Field(default_factory=dict)
     base: BaseReference

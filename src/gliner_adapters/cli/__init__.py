@@ -1,7 +1,7 @@
 """The command line: one verb a file.
 
-Exit codes: 0 success; 1 a check failed (`verify`, `--fail-under`); 2 wrong usage; 3 bad data; 4 a base or an adapter
-that cannot be loaded; 130 interrupted.
+Exit codes: 0 success; 1 a check failed (`--fail-under`, `benchmark guarantees`); 2 wrong usage; 3 bad data; 4 a base
+or an adapter that cannot be loaded; 5 a download failed; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gliner_adapters.cli.compare import compare
 from gliner_adapters.cli.convert import convert
 from gliner_adapters.cli.demo import demo
 from gliner_adapters.cli.evaluate import evaluate
+from gliner_adapters.corpora import FetchError
 from gliner_adapters.errors import AdapterError, BaseModelError, ConfigError, DataError, GlinerAdaptersError
 
 EXIT_CODES: dict[type[GlinerAdaptersError], int] = {
@@ -29,6 +30,7 @@ EXIT_CODES: dict[type[GlinerAdaptersError], int] = {
     DataError: 3,
     BaseModelError: 4,
     AdapterError: 4,
+    FetchError: 5,
 }
 
 app = typer.Typer(
@@ -37,7 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Adapt GLiNER to biomedical text with small adapters, and annotate literature with the result.\n\n"
     "Start with `gliner-adapters demo`. Then: `corpora list`, `adapt`, `evaluate`, `annotate`.",
-    epilog="Exit codes: 0 success, 1 a check failed, 2 wrong usage, 3 bad data, 4 base or adapter not loadable.",
+    epilog="Exit codes: 0 success, 1 a check failed, 2 wrong usage, 3 bad data, 4 base or adapter not loadable, "
+    "5 a download failed.",
 )
 app.command()(demo)
 app.command()(adapt)
@@ -73,7 +76,7 @@ def main() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:
-        app()
+        app(prog_name="gliner-adapters")
     except GlinerAdaptersError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))

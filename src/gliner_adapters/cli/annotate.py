@@ -11,7 +11,16 @@ import typer
 from rich.console import Console
 
 from gliner_adapters.cli import options as o
-from gliner_adapters.documents import Document, detect_format, read_documents, write_documents
+from gliner_adapters.documents import Document, Label, detect_format, read_documents, write_documents
+from gliner_adapters.documents.formats import formats
+from gliner_adapters.documents.formats.streams import (
+    BOM,
+    check_readable,
+    decode,
+    display_name,
+    numbered_lines,
+    open_input,
+)
 from gliner_adapters.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,13 +68,13 @@ def annotate(
     zcat texts.gz | gliner-adapters annotate -a my-adapter -f - --from txt --to jsonl > found.jsonl
     """
     written = to or ("terminal" if output == "-" else detect_format(output))
+    if written == "terminal" and output != "-":
+        raise ConfigError("coloured text goes to a terminal; for a file choose --to jsonl, pubtator or iob2")
     annotator = _annotator(adapter, base, label or [], threshold, nested, precision, architecture, revision,
                            allow_pickle, device)  # fmt: skip
     documents = _read(texts or [], file or [], from_)
     found = annotator.stream(documents)
     if written == "terminal":
-        if output != "-":
-            raise ConfigError("coloured text goes to a terminal; for a file choose --to jsonl, pubtator or iob2")
         show(found, Console())
     else:
         write_documents(found, output, written)
@@ -95,11 +104,11 @@ def _annotator(
     if adapter is not None:
         if labels:
             raise ConfigError("an adapter brings its own labels; --label goes with --base")
-        trained = load_adapter(adapter, revision=revision, device=device)
+        trained = load_adapter(adapter, revision=revision, allow_pickle=allow_pickle, device=device)
         return Annotator(trained, threshold=threshold, nested=nested, precision=precision)
     assert base is not None
     loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device)
-    named = {name: description or None for name, _, description in (entry.partition("=") for entry in labels)}
+    named = [Label(name, description or None) for name, _, description in (entry.partition("=") for entry in labels)]
     return Annotator(loaded, named or None, threshold=threshold, nested=nested, precision=precision)
 
 
@@ -112,26 +121,25 @@ def _read(texts: list[str], files: list[str], form: str | None) -> Iterator[Docu
     for number, text in enumerate(texts, 1):
         yield Document(text, id=f"text:{number}")
     for file in files:
-        if form == "txt" or (form is None and Path(file).suffix == ".txt"):
+        if form == "txt" or (form is None and _is_plain(file)):
             yield from _lines(file)
         else:
             yield from read_documents(file, form)
 
 
+def _is_plain(file: str) -> bool:
+    """Whether a file's name says plain text; `.pubtator.txt`, for one, is a format's own ending."""
+    name = file.lower().removesuffix(".gz")
+    return name.endswith(".txt") and not any(name.endswith(each.endings) for each in formats().values())
+
+
 def _lines(file: str) -> Iterator[Document]:
     """Plain text, one document a line; empty lines are left out, numbers of lines are kept as ids."""
-    from gliner_adapters.documents.formats.streams import check_readable, open_input
-
     check_readable(file)
-    name = "stdin" if file == "-" else Path(file).stem
+    name = "stdin" if file == "-" else Path(file.removesuffix(".gz")).stem
     with open_input(file) as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                text = line.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                from gliner_adapters.errors import DataError
-
-                raise DataError(f"not UTF-8: {error.reason}", file, number) from None
+        for number, raw in numbered_lines(stream, display_name(file)):
+            text = decode(raw.removeprefix(BOM) if number == 1 else raw, display_name(file), number).rstrip("\r\n")
             if text.strip():
                 yield Document(text, id=f"{name}:{number}")
 

@@ -55,4 +55,62 @@ def methods() -> None:
     from gliner_adapters.benchmark.capabilities import capability_table
     from gliner_adapters.model import load_base
 
-    typer.echo(capability_table([load_base("encoder:minilm"), load_base("encoder:minilm", architecture="uni")]), nl=False)
+    typer.echo(
+        capability_table([load_base("encoder:minilm"), load_base("encoder:minilm", architecture="uni")]), nl=False
+    )
+
+
+@app.command()
+def readme(
+    file: Annotated[Path, typer.Argument(help="The README to fill.")],
+    results: Annotated[Path, typer.Option(help="The folder of results.")] = Path("benchmark/results"),
+) -> None:
+    """Write the figures of the result files into a README, between its comments `NAME: begin` and `NAME: end`."""
+    from gliner_adapters.benchmark.readme import fill, readme_parts
+
+    text = fill(file.read_text(encoding="utf-8"), readme_parts(results))
+    file.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {file}", err=True)
+
+
+@app.command()
+def guarantees(
+    base: o.BaseName = "encoder:minilm",
+    corpus: Annotated[str, typer.Option("--corpus", help="What is trained on.")] = "sample",
+    method: Annotated[
+        list[str] | None, typer.Option(help="A method to check; repeatable. By default heads, full, label-embeddings.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data in each run.")] = 2,
+    batch_size: Annotated[int, typer.Option(min=1, help="Passages in a step.")] = 8,
+    limit: Annotated[int | None, typer.Option(help="Train on so many documents only.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
+    data_dir: o.DataDir = None,
+) -> None:
+    """Check that saving and loading keep every bit of a score, and that a killed run resumes to the same bytes.
+
+    Each method is trained by `adapt` in processes of their own: once without interruption, once killed twice with
+    SIGKILL and resumed. Files and logits are compared by their sha256. Exits with 1 if anything differs.
+
+    Example:
+
+    gliner-adapters benchmark guarantees --output guarantees.json
+    """
+    from gliner_adapters.benchmark.guarantees import (
+        METHODS,
+        Run,
+        broken_promises,
+        check_guarantees,
+        guarantees_table,
+    )
+
+    run = Run(base, corpus, epochs, batch_size, limit, data_dir)
+    console = Console(stderr=True, markup=False, highlight=False)
+    result = check_guarantees(run, method or METHODS, console.print)
+    Console().print(guarantees_table(result))
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    for line in broken_promises(result["methods"]):
+        typer.echo(f"BROKEN: {line}", err=True)
+    if not result["passed"]:
+        raise typer.Exit(1)

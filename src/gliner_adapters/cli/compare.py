@@ -31,15 +31,16 @@ def compare(
 
     gliner-adapters compare heads.jsonl full.jsonl --corpus bc5cdr
     """
-    from gliner_adapters.evaluation import abstract_groups, compare_predictions, read_predictions
+    from gliner_adapters.evaluation import abstract_groups, compare_predictions, keep_labels, read_predictions
 
     found = o.find_corpus(corpus, None, devel, test, data_dir)
     gold = found.documents(split)
+    labels = [label.name for label in found.labels]
     tests = compare_predictions(
         gold,
-        read_predictions(a),
-        read_predictions(b),
-        [label.name for label in found.labels],
+        keep_labels(read_predictions(a), labels),
+        keep_labels(read_predictions(b), labels),
+        labels,
         groups=abstract_groups(gold),
         resamples=resamples,
         seed=seed,
@@ -57,5 +58,6 @@ def compare(
         )
     Console().print(table)
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         record = {name: result.to_dict() for name, result in tests.items()}
         output.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -25,6 +25,10 @@ def demo(
 
     Fresh GLiNER heads on all-MiniLM-L6-v2 are fine-tuned on `sample`, a corpus of the project's own, scored on its
     test split, and read two sentences that are in none of its splits.
+
+    Example:
+
+    gliner-adapters demo --output my-adapter
     """
     from gliner_adapters.annotate import Annotator
     from gliner_adapters.api import adapt, evaluate

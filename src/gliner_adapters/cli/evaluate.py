@@ -50,6 +50,7 @@ def evaluate(
     from gliner_adapters.evaluation import (
         abstract_groups,
         evaluate_predictions,
+        keep_labels,
         mention_strings,
         read_predictions,
         render,
@@ -58,13 +59,16 @@ def evaluate(
 
     if sum(given is not None for given in (adapter, base, predictions)) != 1:
         raise ConfigError("what should be scored? Give one of ADAPTER, --base and --predictions")
+    if predictions is not None and (threshold is not None or save_predictions is not None):
+        raise ConfigError("--threshold and --save-predictions go with a model; --predictions scores a file as it is")
     found = o.find_corpus(corpus, train, devel, test, data_dir)
     if predictions is not None:
         gold = found.documents(split)
+        labels = [label.name for label in found.labels]
         report = evaluate_predictions(
             gold,
-            list(read_predictions(predictions)),
-            [label.name for label in found.labels],
+            list(keep_labels(read_predictions(predictions), labels)),
+            labels,
             training_mentions=mention_strings(found.documents("train")) if "train" in found.splits else None,
             groups=abstract_groups(gold),
             bootstrap=bootstrap,
@@ -83,7 +87,7 @@ def evaluate(
             )
         else:
             assert adapter is not None
-            model = load_adapter(adapter, revision=revision, device=device)
+            model = load_adapter(adapter, revision=revision, allow_pickle=allow_pickle, device=device)
         result = run(model, found, split, threshold=threshold, precision=precision, bootstrap=bootstrap, seed=seed)
         report, record = result.report, result.record
         for line in result.losses.lines():

@@ -87,9 +87,8 @@ def _option(name: str, kind: type[BaseModel]) -> inspect.Parameter:
     default = field.get_default(call_default_factory=True)
     annotation: Any = field.annotation
     flags = []
-    if isinstance(default, dict):
-        annotation, default = list[str], []
-        flags = [f"--{name.removesuffix('s').replace('_', '-')}"]
+    if _takes_pairs(name, kind):
+        annotation, default, flags = list[str], [], [_flag(name, kind)]
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -98,15 +97,27 @@ def _option(name: str, kind: type[BaseModel]) -> inspect.Parameter:
     )
 
 
+def _takes_pairs(name: str, kind: type[BaseModel]) -> bool:
+    """Whether a field is a dictionary, given as pairs."""
+    return isinstance(kind.model_fields[name].get_default(call_default_factory=True), dict)
+
+
+def _flag(name: str, kind: type[BaseModel]) -> str:
+    """How a field is called on the command line; of pairs one is given at a time, so their name is singular."""
+    return "--" + (name.removesuffix("s") if _takes_pairs(name, kind) else name).replace("_", "-")
+
+
 def _validated(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
     for name, value in values.items():
-        if isinstance(kind.model_fields[name].get_default(call_default_factory=True), dict):
-            values[name] = parse_pairs(value, name)
+        if _takes_pairs(name, kind):
+            values[name] = parse_pairs(value, _flag(name, kind))
     try:
         return kind(**values)
     except ValidationError as error:
-        problems = "; ".join(f"--{'-'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']}" for e in error.errors())
-        raise ConfigError(problems) from None
+        problems = [
+            " ".join([_flag(str(e["loc"][0]), kind), *map(str, e["loc"][1:])]) + f": {e['msg']}" for e in error.errors()
+        ]
+        raise ConfigError("; ".join(problems)) from None
 
 
 def parse_pairs(pairs: list[str], what: str) -> dict[str, Any]:

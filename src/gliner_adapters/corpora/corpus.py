@@ -15,7 +15,7 @@ class Corpus:
     """Documents in the splits ``train``, ``devel`` and ``test`` (or some of them), read from files.
 
     Entities carry natural label names (``cell line``), which the files may write as tags (``cell_line``);
-    :meth:`tag_of` leads back.
+    :meth:`tag_of` leads back. A document without an id gets its number in the split, counted from 1.
 
     Attributes:
         name: canonical name of a registered corpus, or what the user's corpus was called.
@@ -38,7 +38,8 @@ class Corpus:
             name: what to call it.
             files: split name to file, splits among train, devel and test.
             labels: the files' tags and what they mean, in the order wanted. If ``None``, the labels are
-                what the entities of all the splits carry, sorted; all files are read for that.
+                what the entities of train and devel carry, sorted; both are read for that. The test split
+                says nothing about the labels, unless it is all there is.
             info: the registry's entry, if any.
             format: the files' format; by their endings if ``None``.
         """
@@ -82,7 +83,7 @@ class Corpus:
             DataError: malformed data, or an entity whose tag is not in the schema.
         """
         path = self._file(split)
-        for document in read_documents(path, self._format, report=report):
+        for document in self._read(path, report):
             document.entities = [
                 replace(entity, label=self._label(entity.label, path, document)) for entity in document.entities
             ]
@@ -93,6 +94,12 @@ class Corpus:
         if split not in self._documents:
             self._documents[split] = list(self.read(split))
         return self._documents[split]
+
+    def _read(self, path: Path, report: ReadReport | None = None) -> Iterator[Document]:
+        """A file's documents as they are, each with an id: predictions are paired with gold by it."""
+        for number, document in enumerate(read_documents(path, self._format, report=report), 1):
+            document.id = document.id or str(number)
+            yield document
 
     def _file(self, split: str) -> Path:
         try:
@@ -106,15 +113,18 @@ class Corpus:
             return self._labels[tag].name
         except KeyError:
             known = ", ".join(self._labels)
-            where = f"document {document.id}" if document.id else "a document"
-            raise DataError(f"{where} has an entity of type {tag!r}; the labels are {known}", path) from None
+            raise DataError(
+                f"document {document.id} has an entity of type {tag!r}; the labels are {known}", path
+            ) from None
 
     def _found_labels(self) -> dict[str, Label]:
-        for split, path in self.files.items():
-            self._documents[split] = list(read_documents(path, self._format))
+        """What the entities carry. Test data decides nothing: it is read only where nothing else is there."""
+        asked = [split for split in self.files if split != "test"] or ["test"]
+        for split in asked:
+            self._documents[split] = list(self._read(self.files[split]))
         names = {e.label for docs in self._documents.values() for doc in docs for e in doc.entities}
         if not names:
-            files = ", ".join(map(str, self.files.values()))
+            files = ", ".join(str(self.files[split]) for split in asked)
             raise DataError(f"no entities in {files}; give the labels, or annotated data")
         return {name: Label(name) for name in sorted(names)}
 

@@ -67,7 +67,8 @@ def user_corpus(
         devel: file of the development split.
         test: file of the test split.
         labels: label names, as the files write them, and descriptions (``None`` for none). If left out, the
-            labels are those that the splits' entities carry, sorted by name, without descriptions.
+            labels are those that the entities of train and devel carry (of test if there is nothing else),
+            sorted by name, without descriptions.
         format: the format of all files; by their endings if ``None``.
         name: what to call the corpus.
 

@@ -49,6 +49,7 @@ class Adapter(nn.Module):
         labels: the labels, in the order of the label axis.
         options: hyper-parameters.
         baked: ``(C, D)`` label vectors, once :meth:`bake` was called; ``None`` before, and in uni-encoders.
+        deployable: what makes the label vectors was dropped; such an adapter reads but cannot be trained.
     """
 
     name: ClassVar[str]
@@ -58,6 +59,7 @@ class Adapter(nn.Module):
     learning_rates: ClassVar[dict[str, float]] = {}
 
     baked: Tensor | None
+    deployable: bool = False
 
     def __init__(self, base: Base, labels: Sequence[Label], options: Options | None = None) -> None:
         super().__init__()
@@ -114,11 +116,14 @@ class Adapter(nn.Module):
         """Compute the label vectors once and for all (bi-encoders); in place, and returned.
 
         Training afterwards needs :meth:`unbake`.
+
+        Raises:
+            ConfigError: the adapter is in its deployable form.
         """
         if base.architecture == "bi":
             from gliner_adapters.model.encode import label_vectors
 
-            self.baked = None
+            self.unbake()
             was_training = self.training
             self.eval()
             self.baked = label_vectors(self.parts(base.parts), self.label_inputs(base), None).clone()
@@ -126,7 +131,16 @@ class Adapter(nn.Module):
         return self
 
     def unbake(self) -> Adapter:
-        """Forget the baked label vectors; in place, and returned."""
+        """Forget the baked label vectors; in place, and returned.
+
+        Raises:
+            ConfigError: the adapter is in its deployable form, and nothing could make them again.
+        """
+        if self.deployable:
+            raise ConfigError(
+                f"adapter {self.name!r} is in its deployable form: it holds what reading needs, and cannot be trained "
+                "further or baked anew; use the adapter that it was made from"
+            )
         self.baked = None
         return self
 
@@ -137,6 +151,7 @@ class Adapter(nn.Module):
         for producer in PRODUCERS:
             if hasattr(self, producer):
                 setattr(self, producer, None)
+        self.deployable = True
         return self
 
 

@@ -39,9 +39,9 @@ class TextEncoder(nn.Module):
 class LabelEncoder(nn.Module):
     """Label texts to vectors: a Transformer, its projection, and the mean over sub-tokens."""
 
-    def __init__(self, transformer: nn.Module, projection: nn.Module | None) -> None:
+    def __init__(self, transformer: Any, projection: nn.Module | None) -> None:
         super().__init__()
-        self.transformer = transformer
+        self.transformer: Any = transformer
         self.projection = projection
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

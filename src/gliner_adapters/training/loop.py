@@ -110,6 +110,7 @@ class Trainer:
         self.devel = [replace(document, id=str(i)) for i, document in enumerate(devel_documents)]
         reader = Segmenter(base, adapter.labels, config.segment, adapter.options.label_style)
         self.devel_passages = reader.passages(self.devel)
+        self.collate = self._predictor().collate
         self.checkpoints = Checkpoints(folder, self._key(train_documents))
         self.weights = None
         if config.loss == "balanced-focal":
@@ -170,7 +171,7 @@ class Trainer:
     def _step(self, module: nn.Module, optimiser: torch.optim.Optimizer, indices: list[int]) -> float:
         """One optimiser step; its loss."""
         passages = [self.passages[i] for i in indices]
-        batch = self.features(indices) if self.features else self._predictor().collate(passages)
+        batch = self.features(indices) if self.features else self.collate(passages)
         self.adapter.train()
         logits = module(batch)
         targets = span_targets(passages, self.base.max_width, len(self.adapter.labels)).to(logits.device)
@@ -295,7 +296,7 @@ def train(
 
     Args:
         base: the frozen base.
-        adapter: freshly attached; holds the best weights afterwards.
+        adapter: freshly attached, or loaded to be trained further; holds the best weights afterwards.
         train_documents: annotated with every label of the adapter.
         devel_documents: for the choice of epoch and threshold; without them the last weights and a threshold
             of 0.5 are taken.
@@ -305,9 +306,11 @@ def train(
         reporter: shows the progress.
 
     Raises:
-        ConfigError: nothing to train on, an unusable configuration, or a checkpoint of another run.
+        ConfigError: nothing to train on, an unusable configuration, a checkpoint of another run, or an adapter in
+            its deployable form.
     """
     config = config or TrainingConfig()
+    adapter.unbake()
     with reporter or Reporter(quiet=True) as shown:
         trainer = Trainer(base, adapter, train_documents, devel_documents, config, Path(folder), shown)
         return trainer.run(resume=resume)

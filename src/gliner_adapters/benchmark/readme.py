@@ -1,0 +1,82 @@
+"""The parts of the README that hold figures, written from result files, so that they cannot drift from them.
+
+A part stands between the comments ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from gliner_adapters.benchmark.capabilities import capability_table
+from gliner_adapters.benchmark.results import markdown_table, read_results
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.model import load_base
+
+
+def readme_parts(results: Path) -> dict[str, str]:
+    """Every part by name, from a folder of results.
+
+    Args:
+        results: holds scores, and ``speed/`` with ``gliner.json`` and ``guarantees.json``.
+    """
+    bases = [load_base("encoder:minilm"), load_base("encoder:minilm", architecture="uni")]
+    return {
+        "results": markdown_table(read_results(results)),
+        "methods": capability_table(bases),
+        "speed": _speed(_read(results / "speed" / "gliner.json")),
+        "guarantees": _guarantees(_read(results / "guarantees" / "core.json")),
+    }
+
+
+def fill(text: str, parts: dict[str, str]) -> str:
+    """The text with every part in its place.
+
+    Raises:
+        ConfigError: a part has no place in the text.
+    """
+    for name, content in parts.items():
+        pattern = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise ConfigError(f"the text has no place for {name!r}: expected <!-- {name}: begin -->")
+        text = pattern.sub(lambda match, content=content: match[1] + content + match[2], text)  # type: ignore[misc]
+    return text
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _speed(record: dict[str, Any]) -> str:
+    """Ratios against the gliner library."""
+    lines = ["| | times faster than `gliner` |", "|---|---|"]
+    inference, training = record["inference"], record["training"]
+    for name, ratio in inference["speedup_over_gliner_defaults"].items():
+        if name != "gliner, batch 32":
+            lines.append(
+                f"| reading {inference['sentences']:,} {record['corpus']} sentences, {name} | {_ratio(ratio)} |"
+            )
+    for precision in ("fp32", "bf16"):
+        ratio = training[precision]["speedup"]
+        lines.append(
+            f"| full fine-tuning steps of {training['batch_size']} sentences, both {precision} | {_ratio(ratio)} |"
+        )
+    batch = inference["speedup_over_gliner_defaults"].get("gliner, batch 32")
+    lines.append(
+        f"\n`gliner` reads with its defaults (batches of 8); with batches of 32 it is {_ratio(batch)} times as fast."
+    )
+    same = inference["fp32_same_entities"]
+    found = inference["entities"]["gliner-adapters, fp32"]
+    lines.append(f"In fp32 {'the very same' if same else 'not the same'} {found:,} entities are found.")
+    return "\n".join(lines) + "\n"
+
+
+def _ratio(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.2f} ({ratio['lowest']:.2f} to {ratio['highest']:.2f})"
+
+
+def _guarantees(record: dict[str, Any]) -> str:
+    """Sizes of adapters and what was proved of them."""
+    return json.dumps(record)

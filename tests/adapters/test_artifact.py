@@ -1,0 +1,176 @@
+"""An adapter on disk scores as it did in memory, over every technique and every kind of base."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from adapters.helpers import (
+    COMBINATIONS,
+    Tiny,
+    every_bi_combination,
+    every_combination,
+    logits,
+    logits_digest,
+    trained_adapter,
+)
+from bases import LABELS, free
+from gliner_adapters.adapters import AdapterConfig, load_adapter, save_adapter, verify_adapter
+from gliner_adapters.adapters.artifact import LABEL_VECTORS
+from gliner_adapters.errors import AdapterError, ConfigError
+from gliner_adapters.methods.base import PRODUCERS
+from gliner_adapters.training import TrainingConfig, train
+
+FILES = {"adapter_config.json", "adapter_model.safetensors", "README.md"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def weights_size(folder: Path) -> int:
+    return (folder / "adapter_model.safetensors").stat().st_size
+
+
+@every_combination
+def test_save_load_score(method: str, name: str, tiny: Tiny, tmp_path: Path) -> None:
+    base = tiny(name).base
+    trained = trained_adapter(base, method, trained_on={"corpus": "toy", "seed": 3}, metrics={"devel_macro_f1": 0.5})
+    expected = logits(trained)
+    assert save_adapter(trained, tmp_path) == tmp_path == trained.folder
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+    loaded = load_adapter(tmp_path, base)
+    assert torch.equal(logits(loaded), expected)
+    assert loaded.config == trained.config
+    assert loaded.config.trained_parameters == sum(p.numel() for p in loaded.adapter.trained().values())
+    assert loaded.labels == tuple(label.name for label in LABELS)
+    assert loaded.adapter.labels == LABELS
+    assert not loaded.adapter.training
+    # What is on disk is what is trained, and the baked label vectors of a bi-encoder.
+    tensors = set(load_file(tmp_path / "adapter_model.safetensors"))
+    baked = {LABEL_VECTORS} if base.architecture == "bi" else set()
+    assert tensors == set(trained.adapter.trained()) | baked
+
+
+def test_scores_are_the_same_in_another_process(tiny: Tiny, tmp_path: Path) -> None:
+    """Every combination, in one fresh process that loads the bases itself."""
+    expected = {}
+    for method, name in (combination.values for combination in COMBINATIONS):
+        folder = tmp_path / f"{method}-{name}"
+        trained = trained_adapter(tiny(str(name)).base, str(method))
+        expected[str(folder)] = logits_digest(trained)
+        save_adapter(trained, folder)
+        if trained.base.architecture == "bi":
+            save_adapter(trained, tmp_path / f"{folder.name}-deployable", deployable=True)
+            expected[f"{folder}-deployable"] = expected[str(folder)]
+    program = Path(__file__).with_name("read_again.py")
+    done = subprocess.run(
+        [sys.executable, str(program), *expected], capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == expected
+
+
+@every_combination
+def test_saving_again_gives_the_same_bytes(method: str, name: str, tiny: Tiny, tmp_path: Path) -> None:
+    base = tiny(name).base
+    save_adapter(trained_adapter(base, method), tmp_path / "a")
+    save_adapter(trained_adapter(base, method), tmp_path / "b")
+    save_adapter(load_adapter(tmp_path / "a", base), tmp_path / "c")
+    first = contents(tmp_path / "a")
+    assert contents(tmp_path / "b") == first
+    assert contents(tmp_path / "c") == first
+    save_adapter(trained_adapter(base, method, threshold=0.7), tmp_path / "a")
+    assert load_adapter(tmp_path / "a", base).config.threshold == 0.7
+
+
+@every_bi_combination
+def test_the_deployable_form(method: str, name: str, tiny: Tiny, tmp_path: Path) -> None:
+    base = tiny(name).base
+    trained = trained_adapter(base, method)
+    expected = logits(trained)
+    save_adapter(trained, tmp_path / "full")
+    save_adapter(trained, tmp_path / "small", deployable=True)
+    assert trained.folder == tmp_path / "full"
+    assert not trained.config.deployable, "what is in memory can still be trained"
+    loaded = load_adapter(tmp_path / "small", base)
+    assert torch.equal(logits(loaded), expected)
+    assert loaded.config.deployable
+    assert loaded.config.trained_parameters == trained.config.trained_parameters
+    tensors = set(load_file(tmp_path / "small" / "adapter_model.safetensors"))
+    assert not {tensor.split(".")[0] for tensor in tensors} & set(PRODUCERS)
+    if set(trained.adapter.ingredients()) & set(PRODUCERS):
+        assert weights_size(tmp_path / "small") < weights_size(tmp_path / "full")
+    save_adapter(loaded, tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(tmp_path / "small")
+    assert "cannot be trained further" in (tmp_path / "small" / "README.md").read_text()
+    # And it cannot.
+    for attempt in (
+        lambda: train(base, loaded.adapter, free(), config=TrainingConfig(epochs=1), folder=tmp_path / "run"),
+        lambda: loaded.adapter.bake(base),
+        lambda: loaded.adapter.unbake(),
+    ):
+        with pytest.raises(ConfigError, match="deployable form.*use the adapter that it was made from"):
+            attempt()
+    assert torch.equal(logits(loaded), expected)
+
+
+@pytest.mark.parametrize("method", ["full", "heads", "zero-shot"])
+def test_a_uni_encoder_has_no_deployable_form(method: str, tiny: Tiny, tmp_path: Path) -> None:
+    trained = trained_adapter(tiny("uni-bert").base, method)
+    with pytest.raises(AdapterError, match="reads its labels with each text, so there is nothing to bake"):
+        save_adapter(trained, tmp_path / "small", deployable=True)
+    assert not (tmp_path / "small").exists()
+
+
+@pytest.mark.parametrize("name", ["uni-bert", "bi-bert"])
+def test_a_loaded_adapter_can_be_trained_further(name: str, tiny: Tiny, tmp_path: Path) -> None:
+    from training.toy import quick, toy_corpus
+
+    base = tiny(name).base
+    save_adapter(trained_adapter(base, "heads"), tmp_path)
+    loaded = load_adapter(tmp_path, base)
+    before = logits(loaded)
+    train(base, loaded.adapter, toy_corpus(6), config=quick(epochs=1), folder=tmp_path / "run")
+    loaded.adapter.eval().bake(base)
+    assert not torch.equal(logits(loaded), before)
+
+
+@every_combination
+def test_verify(method: str, name: str, tiny: Tiny, tmp_path: Path) -> None:
+    base = tiny(name).base
+    save_adapter(trained_adapter(base, method), tmp_path)
+    lines = verify_adapter(tmp_path, base)
+    assert len(lines) == (4 if base.architecture == "bi" else 3)
+    assert f"method '{method}'" in lines[1]
+    assert base.fingerprint[:12] in lines[2]
+
+
+def test_verify_of_the_deployable_form_leaves_out_the_producer(tiny: Tiny, tmp_path: Path) -> None:
+    base = tiny("bi-bert").base
+    save_adapter(trained_adapter(base, "heads"), tmp_path, deployable=True)
+    assert len(verify_adapter(tmp_path, base)) == 3
+
+
+def test_the_base_is_loaded_when_none_is_given(tiny: Tiny, tmp_path: Path) -> None:
+    trained = trained_adapter(tiny("bi-bert").base, "heads")
+    save_adapter(trained, tmp_path)
+    loaded = load_adapter(str(tmp_path))
+    assert loaded.base is not trained.base
+    assert loaded.base.fingerprint == trained.base.fingerprint
+    assert torch.equal(logits(loaded), logits(trained))
+
+
+def test_no_test_score_and_no_weights_stand_in_the_configuration(tiny: Tiny, tmp_path: Path) -> None:
+    save_adapter(trained_adapter(tiny("bi-bert").base, "heads"), tmp_path)
+    written = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert set(written) == set(AdapterConfig.model_fields)
+    assert written["base"]["parameters"] == tiny("bi-bert").base.parameters
+    assert set(written["versions"]) == {"gliner-adapters", "gliner", "torch", "transformers"}

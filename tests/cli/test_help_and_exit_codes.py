@@ -1,0 +1,173 @@
+"""Help teaches, and the exit code says what kind of thing went wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gliner_adapters.cli import EXIT_CODES, app
+from gliner_adapters.errors import GlinerAdaptersError
+
+from .conftest import Cli, World
+
+
+def verbs() -> set[str]:
+    named = {info.name or info.callback.__name__ for info in app.registered_commands}  # type: ignore[union-attr]
+    for group in app.registered_groups:
+        commands = group.typer_instance.registered_commands  # type: ignore[union-attr]
+        named |= {f"{group.name} {c.name or c.callback.__name__}" for c in commands}  # type: ignore[union-attr]
+    return named
+
+
+@pytest.mark.parametrize("verb", sorted(verbs()))
+def test_help_of_every_verb(verb: str, cli: Cli) -> None:
+    result = cli(*verb.split(), "--help")
+    assert result.code == 0, result.err
+    usage, *examples = [line for line in result.out.splitlines() if f"gliner-adapters {verb} " in line]
+    assert "Usage:" in usage
+    if not verb.startswith("benchmark"):  # these are for developers, and their names say all
+        assert "Example" in result.out
+        assert examples
+
+
+def test_help_of_the_program(cli: Cli) -> None:
+    result = cli("--help")
+    assert result.code == 0
+    assert {verb.split()[0] for verb in verbs()} <= set(result.out.split())
+    said = " ".join(result.out.split())
+    for code, meaning in enumerate(
+        ("success", "a check failed", "wrong usage", "bad data", "base or adapter not loadable")
+    ):
+        assert f"{code} {meaning}" in said
+    assert cli("--version").out.startswith("gliner-adapters 0.")
+
+
+def test_every_kind_of_error_has_a_code() -> None:
+    kinds = GlinerAdaptersError.__subclasses__()
+    assert {kind.__name__ for kind in kinds} == {kind.__name__ for kind in EXIT_CODES}
+
+
+# Each line: the exit code, what the message says, the command line. {base}, {adapter}, {corpus} and {tmp} are filled in.
+FAILURES = [
+    (1, "is under 1.01", "evaluate {adapter} --corpus {corpus} --bootstrap 0 --fail-under 1.01"),
+    (2, "No such command", "telepathise"),
+    (2, "No such option", "adapt -o {tmp}/x --corpus sample --telepathy"),
+    (2, "Missing option", "adapt --corpus sample"),
+    (2, "which data? Give --corpus NAME", "adapt -o {tmp}/x"),
+    (2, "not both", "adapt -o {tmp}/x --corpus sample --train {corpus}/train.jsonl"),
+    (2, "did you mean sample?", "adapt -o {tmp}/x --corpus smaple"),
+    (2, "unknown method 'telepathy'", "adapt -o {tmp}/x --corpus sample --base {base} --method telepathy"),
+    (2, "options of method 'heads': rank", "adapt -o {tmp}/x --corpus sample --base {base} --option rank=4"),
+    (2, "--option: expected NAME=VALUE", "adapt -o {tmp}/x --corpus sample --base {base} --option rank"),
+    (2, "does not train text_encoder", "adapt -o {tmp}/x --corpus {corpus} --base {base} --learning-rate text_encoder=1"),
+    (2, "--limit 99: the training split has 20", "adapt -o {tmp}/x --corpus {corpus} --base {base} --limit 99"),
+    (2, "has no split 'train'", "adapt -o {tmp}/x --test {corpus}/test.jsonl --base {base}"),
+    (2, "holds an adapter already", "adapt -o {adapter} --corpus {corpus} --base {base}"),
+    (2, "what should be scored?", "evaluate --corpus sample"),
+    (2, "what should be scored?", "evaluate {adapter} --base {base} --corpus sample"),
+    (2, "go with a model", "evaluate --predictions {corpus}/test.jsonl --threshold 0.5 --corpus {corpus}"),
+    (2, "probability between 0 and 1", "evaluate {adapter} --corpus {corpus} --threshold 7"),
+    (2, "the adapter has no label", "evaluate {adapter} --corpus sample"),
+    (2, "Invalid value for '--split'", "evaluate {adapter} --corpus {corpus} --split all"),
+    (2, "who should read?", "annotate text"),
+    (2, "who should read?", "annotate -a {adapter} --base {base} text"),
+    (2, "--label goes with --base", "annotate -a {adapter} --label gene text"),
+    (2, "needs labels to look for", "annotate --base {base} text"),
+    (2, "labels given twice: drug", "annotate --base {base} -l drug -l drug=medicine text"),
+    (2, "cannot tell the format", "annotate -a {adapter} text -o {tmp}/found.docx"),
+    (2, "for a file choose --to", "annotate -a {adapter} text -o {tmp}/found --to terminal"),
+    (2, "name the format", "annotate -a {adapter} -f -"),
+    (2, "unknown format 'docx'", "annotate -a {adapter} -f {corpus}/test.jsonl --from docx"),
+    (2, "{adapter} holds an adapter already", "adapters bake {adapter} -o {adapter}"),
+    (3, "no such file", "annotate -a {adapter} -f {tmp}/missing.jsonl"),
+    (3, "no such file", "annotate -a {adapter} -f {tmp}/missing.txt"),
+    (3, "bad.jsonl:1: not JSON", "annotate -a {adapter} -f {tmp}/bad.jsonl -o {tmp}/found.jsonl"),
+    (3, "bad.txt:2: byte 0xff is not valid UTF-8", "annotate -a {adapter} -f {tmp}/bad.txt -o {tmp}/found.jsonl"),
+    (3, "bad.jsonl:1: not JSON", "adapt -o {tmp}/x --base {base} --train {tmp}/bad.jsonl"),
+    (3, "predicted document 1 has no id", "evaluate --predictions {corpus}/train.jsonl --corpus {corpus}"),
+    (3, "no prediction for gold document '1'", "evaluate --predictions {tmp}/other.jsonl --corpus {corpus}"),
+    (3, "cannot be written", "annotate -a {adapter} text -o {tmp}/no/such/folder/found.jsonl"),
+    (4, "neither a folder nor a hub id", "adapt -o {tmp}/x --corpus sample --base {tmp}/no/such/base"),
+    (4, "no encoder at", "adapt -o {tmp}/x --corpus sample --base encoder:{tmp}/none"),
+    (4, "give an adapter's folder", "annotate -a my-adaptor text"),
+    (4, "no adapter at", "adapters show {tmp}"),
+    (4, "no adapter at", "adapters verify {tmp}"),
+    (4, "its sha256 differs", "adapters verify {tmp}/changed"),
+    (4, "nothing to bake", "adapters bake {tmp}/uni -o {tmp}/x"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def places(world: World, tiny, tmp_path: Path) -> dict[str, Path]:
+    import shutil
+
+    from adapters.helpers import trained_adapter
+    from gliner_adapters.adapters import save_adapter
+
+    numbered = '{"id": "1", "text": "a", "entities": []}\n'
+    (tmp_path / "bad.jsonl").write_text("{not json\n" + numbered)
+    (tmp_path / "other.jsonl").write_text(numbered.replace("1", "another"))
+    (tmp_path / "bad.txt").write_bytes(b"fine\n\xff\n")
+    shutil.copytree(world.adapter, tmp_path / "changed")
+    with (tmp_path / "changed" / "adapter_model.safetensors").open("ab") as file:
+        file.write(b"\0")
+    save_adapter(trained_adapter(tiny("uni-bert").base, "zero-shot"), tmp_path / "uni")
+    return {"base": world.base, "adapter": world.adapter, "corpus": world.corpus, "tmp": tmp_path}
+
+
+def test_failures(cli: Cli, places: dict[str, Path]) -> None:
+    wrong = []
+    before = {path: path.stat().st_mtime_ns for path in places["adapter"].rglob("*")}
+    for code, message, line in FAILURES:
+        result = cli(*(part.format(**places) for part in line.split()))
+        said = " ".join(result.err.replace("│", " ").split())
+        if result.code != code or message.format(**places) not in said or "Traceback" in said:
+            wrong.append(f"{line}\n  expected {code}: {message}\n  got {result.code}: {said}")
+        if (places["tmp"] / "x").exists() or list(places["tmp"].glob("*found*")):
+            wrong.append(f"{line}\n  left something behind")
+    assert not wrong, "\n".join(wrong)
+    assert before == {path: path.stat().st_mtime_ns for path in places["adapter"].rglob("*")}
+
+
+def program(*arguments: str, **options) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "gliner_adapters", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "160"},
+        **options,
+    )
+
+
+def test_the_program_itself(world: World) -> None:
+    """From the module's entry, with real streams: output to standard output alone, errors to standard error."""
+    process = program("annotate", "-a", str(world.adapter), "--to", "jsonl")
+    out, err = process.communicate(b"aspirin was given for asthma.\n\nHeLa\n")
+    assert process.returncode == 0, err
+    assert [line[:18] for line in out.decode().splitlines()] == ['{"id": "stdin:1", ', '{"id": "stdin:3", ']
+    process = program("adapters", "show", "nowhere-at-all")
+    out, err = process.communicate()
+    assert (process.returncode, out) == (4, b"")
+    assert err.startswith(b"error: no adapter at nowhere-at-all")
+
+
+def test_interruption(world: World) -> None:
+    process = program("annotate", "-a", str(world.adapter), "--to", "jsonl", "-f", "-", "--from", "txt")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    # A stream is read in blocks, so the program waits for more after the first results.
+    process.stdin.write(b"aspirin\n" * 300)
+    process.stdin.flush()
+    assert process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    process.stdin.close()
+    process.stdin = None
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
