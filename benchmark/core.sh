@@ -23,7 +23,6 @@ run() {
     --save-predictions "$runs/$name.predictions.jsonl"
 }
 
-run bc5cdr full 1 --epochs 8
+run bc5cdr full 1 --epochs 8 --head-dropout 0.4 --evaluate-every 2
 run jnlpba full 1 --epochs 3
-run bc5cdr heads 1 --epochs 6
-run bc5cdr label-embeddings 1 --epochs 6
+run bc5cdr heads 1 --epochs 8

@@ -7,6 +7,8 @@ Nothing here needs a hub. The weights are random but not small: heads are scaled
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -173,15 +175,18 @@ def build_base(recipe: Recipe, folder: Path, positions: int = 128) -> Path:
 
 @torch.no_grad()
 def _spread_scores(model: Any) -> None:
-    """Scale the label head's last layer until logits have a standard deviation of about 2."""
+    """Move and scale the heads' last layers until logits have a mean of 0 and a standard deviation of about 2."""
     model.eval()
     collator = model.data_collator_class(model.config, data_processor=model.data_processor)
-    words = [{"tokenized_text": text.split(), "ner": []} for text in TEXTS[:1]]
-    batch = collator(words, entity_types=[[label.name for label in LABELS]])
-    last = model.model.prompt_rep_layer[-1]
-    scale = 2.0 / model.model(**batch).logits.std()
-    last.weight.mul_(scale)
-    last.bias.mul_(scale)
+    words = [{"tokenized_text": text.split(), "ner": []} for text in TEXTS]
+    batch = collator(words, entity_types=[[label.name for label in LABELS]] * len(TEXTS))
+    spans = [module for module in model.model.span_rep_layer.modules() if isinstance(module, torch.nn.Linear)][-1]
+    labels = model.model.prompt_rep_layer[-1]
+    inside = batch["span_mask"].view(len(TEXTS), -1, MAX_WIDTH)
+    spans.bias.sub_(model.model(**batch, return_embeddings=True).span_embeddings[inside].mean(0))
+    scale = 2.0 / model.model(**batch).logits[inside].std()
+    labels.weight.mul_(scale)
+    labels.bias.mul_(scale)
 
 
 def free(texts: tuple[str, ...] | list[str] = TEXTS) -> list[Document]:
@@ -192,29 +197,39 @@ def free(texts: tuple[str, ...] | list[str] = TEXTS) -> list[Document]:
 _CORPUS = (*TEXTS, "a drug that is used against a disease of the cells of the body in culture such as line")
 
 
+def _pieces(words: Iterable[str], count: int) -> list[str]:
+    """All characters of the words and their most common stretches.
+
+    The trainers of `tokenizers` break ties by chance, and a base must be the same in every run.
+    """
+    words = list(words)
+    stretches = Counter(
+        word[i:j] for word in words for i in range(len(word)) for j in range(i + 2, min(i + 7, len(word) + 1))
+    )
+    common = sorted(stretches, key=lambda piece: (-stretches[piece] * len(piece), piece))
+    return sorted({character for word in words for character in word}) + common[:count]
+
+
 def _bert_tokenizer(positions: int) -> PreTrainedTokenizerFast:
     """WordPiece, as BERT uses it: lower case, control characters dropped."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=10_000))
+    pieces = _pieces(" ".join(_CORPUS).lower().split(), 60)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces, *("##" + piece for piece in pieces)]
+    ids = {piece: i for i, piece in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=10_000))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=180, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False
-    )
-    return _wrapped(tokenizer, trainer, positions, "[UNK]")
+    return _wrapped(tokenizer, positions)
 
 
 def _unigram_tokenizer(positions: int) -> PreTrainedTokenizerFast:
     """Unigram pieces with a mark at the beginning of words, as DeBERTa-v3 uses them."""
-    tokenizer = Tokenizer(models.Unigram())
+    special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+    pieces = _pieces(("▁" + word for word in " ".join(_CORPUS).split()), 120)
+    scored = [(piece, 0.0) for piece in special] + [(piece, -8.0 + len(piece)) for piece in pieces]
+    tokenizer = Tokenizer(models.Unigram(scored, unk_id=3))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC()])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=160,
-        special_tokens=["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"],
-        unk_token="[UNK]",
-        show_progress=False,
-    )
-    return _wrapped(tokenizer, trainer, positions, "[UNK]")
+    return _wrapped(tokenizer, positions)
 
 
 def _bytes_tokenizer(positions: int) -> PreTrainedTokenizerFast:
@@ -227,18 +242,18 @@ def _bytes_tokenizer(positions: int) -> PreTrainedTokenizerFast:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    return _wrapped(tokenizer, trainer, positions, "[UNK]")
-
-
-def _wrapped(tokenizer: Tokenizer, trainer: Any, positions: int, unknown: str) -> PreTrainedTokenizerFast:
     tokenizer.train_from_iterator(_CORPUS, trainer)
+    return _wrapped(tokenizer, positions)
+
+
+def _wrapped(tokenizer: Tokenizer, positions: int) -> PreTrainedTokenizerFast:
     ends = [("[CLS]", tokenizer.token_to_id("[CLS]")), ("[SEP]", tokenizer.token_to_id("[SEP]"))]
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=ends
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        unk_token=unknown,
+        unk_token="[UNK]",
         pad_token="[PAD]",
         cls_token="[CLS]",
         sep_token="[SEP]",

@@ -117,7 +117,7 @@ def test_the_deployable_form(method: str, name: str, tiny: Tiny, tmp_path: Path)
         lambda: loaded.adapter.bake(base),
         lambda: loaded.adapter.unbake(),
     ):
-        with pytest.raises(ConfigError, match="deployable form.*use the adapter that it was made from"):
+        with pytest.raises(ConfigError, match=r"deployable form.*use the adapter that it was made from"):
             attempt()
     assert torch.equal(logits(loaded), expected)
 

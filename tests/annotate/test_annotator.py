@@ -247,7 +247,7 @@ def test_words_longer_than_an_input_are_counted(name: str, short_base: Callable[
 
 def test_too_many_labels_for_the_input(short_base: Callable[[str], Any]) -> None:
     annotator = Annotator(short_base("uni-bert"), [f"label{i}" for i in range(30)])
-    with pytest.raises(BaseModelError, match="30 labels leave .* use fewer or shorter labels"):
+    with pytest.raises(BaseModelError, match=r"30 labels leave .* use fewer or shorter labels"):
         annotator.annotate(["Aspirin"])
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from gliner import GLiNER
 
-from adapters.helpers import Tiny, trained_adapter
+from adapters.helpers import BASES, Tiny, trained_adapter
 from bases import LABELS, TEXTS
 from gliner_adapters.annotate import Annotator
 from gliner_adapters.errors import ConfigError
@@ -18,9 +18,7 @@ from gliner_adapters.model.export import export_gliner
 NAMES = [label.name for label in LABELS]
 
 
-@pytest.mark.parametrize(
-    "name", ["uni-bert", "uni-deberta", "uni-modernbert", "bi-bert", "bi-deberta", "bi-modernbert"]
-)
+@pytest.mark.parametrize("name", BASES)
 @pytest.mark.filterwarnings("ignore:Resizing embeddings:UserWarning")
 @pytest.mark.parametrize("method", ["zero-shot", "heads", "full"])
 def test_gliner_finds_the_same(method: str, name: str, tiny: Tiny, tmp_path: Path) -> None:

@@ -84,5 +84,5 @@ def world(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> World:
         evaluate_every=8,
         learning_rates={"text_encoder": 2e-3, "label_head": 5e-3},
     )
-    adapt(tiny("bi-bert").base, load_corpus(corpus), "full", output=folder / "adapter", config=config)
-    return World(tiny("bi-bert").folder, corpus, folder / "adapter")
+    adapt(tiny("bi-modernbert").base, load_corpus(corpus), "full", output=folder / "adapter", config=config)
+    return World(tiny("bi-modernbert").folder, corpus, folder / "adapter")

@@ -28,7 +28,7 @@ def verbs() -> set[str]:
 def test_help_of_every_verb(verb: str, cli: Cli) -> None:
     result = cli(*verb.split(), "--help")
     assert result.code == 0, result.err
-    usage, *examples = [line for line in result.out.splitlines() if f"gliner-adapters {verb} " in line]
+    usage, *examples = [line for line in result.out.splitlines() if f"gliner-adapters {verb}" in line]
     assert "Usage:" in usage
     if not verb.startswith("benchmark"):  # these are for developers, and their names say all
         assert "Example" in result.out
@@ -52,7 +52,7 @@ def test_every_kind_of_error_has_a_code() -> None:
     assert {kind.__name__ for kind in kinds} == {kind.__name__ for kind in EXIT_CODES}
 
 
-# Each line: the exit code, what the message says, the command line. {base}, {adapter}, {corpus} and {tmp} are filled in.
+# The exit code, what the message says, the command line; {base}, {adapter}, {corpus} and {tmp} are filled in.
 FAILURES = [
     (1, "is under 1.01", "evaluate {adapter} --corpus {corpus} --bootstrap 0 --fail-under 1.01"),
     (2, "No such command", "telepathise"),
@@ -64,7 +64,7 @@ FAILURES = [
     (2, "unknown method 'telepathy'", "adapt -o {tmp}/x --corpus sample --base {base} --method telepathy"),
     (2, "options of method 'heads': rank", "adapt -o {tmp}/x --corpus sample --base {base} --option rank=4"),
     (2, "--option: expected NAME=VALUE", "adapt -o {tmp}/x --corpus sample --base {base} --option rank"),
-    (2, "does not train text_encoder", "adapt -o {tmp}/x --corpus {corpus} --base {base} --learning-rate text_encoder=1"),
+    (2, "does not train prompts", "adapt -o {tmp}/x --corpus {corpus} --base {base} --learning-rate prompts=1"),
     (2, "--limit 99: the training split has 20", "adapt -o {tmp}/x --corpus {corpus} --base {base} --limit 99"),
     (2, "has no split 'train'", "adapt -o {tmp}/x --test {corpus}/test.jsonl --base {base}"),
     (2, "holds an adapter already", "adapt -o {adapter} --corpus {corpus} --base {base}"),

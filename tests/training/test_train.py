@@ -17,6 +17,7 @@ from gliner_adapters.methods import attach
 from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training import Reporter, TrainingConfig, TrainingResult, train
 from gliner_adapters.training.features import FeatureCache
+from gliner_adapters.training.module import set_head_dropout
 from training.toy import numbered, quick, snapshot, tensors_equal, toy_corpus
 
 RUNS = [
@@ -252,3 +253,16 @@ def test_train_cannot_see_test_data() -> None:
         "resume",
         "reporter",
     ]
+
+
+def test_head_dropout_is_set_in_trained_heads_only(tiny: Callable[[str], TinyBase]) -> None:
+    base = tiny("bi-bert").base
+    adapter = attach("full", base, LABELS)
+    rates = {name: m.p for name, m in adapter.named_modules() if isinstance(m, torch.nn.Dropout)}
+    set_head_dropout(adapter, None)
+    assert rates == {name: m.p for name, m in adapter.named_modules() if isinstance(m, torch.nn.Dropout)}
+    set_head_dropout(adapter, 0.25)
+    for name, module in adapter.named_modules():
+        if isinstance(module, torch.nn.Dropout):
+            assert module.p == (0.25 if name.startswith(("span_head.", "label_head.")) else rates[name])
+    assert all(m.p != 0.25 for m in base.network.modules() if isinstance(m, torch.nn.Dropout))

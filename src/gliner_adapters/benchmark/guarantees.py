@@ -5,8 +5,8 @@
                                             └─► another process: load ─► logits (also of the deployable form)
     adapt ─► SIGKILL ─► adapt --resume ─► SIGKILL ─► adapt --resume ─► adapter B ═ the same files as A?
 
-Training runs are processes of their own, killed from outside when a checkpoint of the wanted step appears. As
-checkpoints are some steps apart, a killed run has usually gone on beyond its last one and those steps are redone.
+Training runs are processes of their own, killed from outside as soon as a checkpoint of the wanted step appears; the
+step that was under way is lost and done again.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from gliner_adapters.model.predict import Predictor
 from gliner_adapters.provenance import provenance
 
 METHODS = ("heads", "full", "label-embeddings")
-#: Steps between checkpoints: enough to lose some to a kill, few enough to have several in a short run.
+#: Steps between checkpoints: few, so that a short run has several.
 CHECKPOINT_STEPS = 3
-#: Where runs are killed, as shares of their steps.
-KILLS = (0.35, 0.75)
+#: Where runs are killed, as shares of their steps: in two epochs, in the middle of each.
+KILLS = (0.25, 0.75)
 #: Seconds between two looks at a run's checkpoint, and the most that one process may take.
 LOOK, PATIENCE = 0.002, 600.0
 TEXTS = (
@@ -67,7 +67,7 @@ class Run:
     corpus: str = "sample"
     epochs: int = 2
     batch_size: int = 8
-    limit: int | None = None
+    limit: int | None = 8
     data_dir: Path | None = None
 
     def arguments(self, method: str) -> list[str]:

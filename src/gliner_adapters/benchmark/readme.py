@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gliner_adapters.benchmark.capabilities import capability_table
+from gliner_adapters.benchmark.guarantees import broken_promises
 from gliner_adapters.benchmark.results import markdown_table, read_results
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import load_base
@@ -78,5 +79,23 @@ def _ratio(ratio: dict[str, float]) -> str:
 
 
 def _guarantees(record: dict[str, Any]) -> str:
-    """Sizes of adapters and what was proved of them."""
-    return json.dumps(record)
+    """Sizes of adapters, and what was proved of their bytes."""
+    lines = [
+        "| method | saved, loaded elsewhere, scored | killed and resumed | saved | deployable |",
+        "|---|---|---|---|---|",
+    ]
+    for method, found in record["methods"].items():
+        broken = broken_promises({method: found})
+        scored = "differs" if any("scores" in line for line in broken) else "bit-identical logits"
+        resumed = "differs" if any("resume" in line for line in broken) else "byte-identical files"
+        kills = " and ".join(map(str, found["killed_after_steps"]))
+        lines.append(
+            f"| `{method}` | {scored} | {resumed}, killed after steps {kills} of {found['steps']} | "
+            f"{_size(found['saved_bytes'])} | {_size(found['deployable_bytes'])} |"
+        )
+    source = f"[benchmark/results/guarantees/core.json](benchmark/results/guarantees/core.json): `{record['command']}`"
+    return "\n".join(lines) + f"\n\nOn `{record['base']}` and `{record['corpus']}`, from {source}.\n"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.2f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"

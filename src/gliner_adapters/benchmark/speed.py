@@ -30,8 +30,8 @@ from gliner_adapters.model.passages import Passage, Segmenter
 from gliner_adapters.model.predict import Precision, Predictor
 from gliner_adapters.provenance import provenance
 from gliner_adapters.training.config import TrainingConfig
-from gliner_adapters.training.loop import TrainingModule
 from gliner_adapters.training.losses import span_loss, span_targets
+from gliner_adapters.training.module import TrainingModule
 
 #: Sentences in a training step, as in GLiNER's and our own training.
 TRAINING_BATCH = 32

@@ -82,7 +82,7 @@ def guarantees(
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training data in each run.")] = 2,
     batch_size: Annotated[int, typer.Option(min=1, help="Passages in a step.")] = 8,
-    limit: Annotated[int | None, typer.Option(help="Train on so many documents only.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Train on so many documents only.")] = 8,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
     data_dir: o.DataDir = None,
 ) -> None:

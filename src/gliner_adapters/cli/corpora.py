@@ -43,6 +43,10 @@ def list_corpora(as_json: AsJson = False) -> None:
     **benchmark**: score on it. **pretraining**: train bases on it. **held-out**: never train on it.
     **demo**: shipped with the package. `--json` prints all there is to know, such as descriptions of the
     types, checksums and papers to cite. Your own data needs no entry: see `gliner-adapters adapt --help`.
+
+    Example:
+
+    gliner-adapters corpora list --json
     """
     infos = list(corpus_infos().values())
     if as_json:

@@ -22,6 +22,7 @@ class TrainingConfig(BaseModel):
     warmup: float = Field(0.1, ge=0, le=1, description="Share of the steps over which learning rates rise.")
     decay: Literal["linear", "cosine", "constant"] = Field("linear", description="How they fall afterwards.")
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
+    head_dropout: float | None = Field(None, ge=0, lt=1, description="Dropout in trained heads; else the base's own.")
     loss: Literal["bce", "focal", "balanced-focal"] = Field("bce", description="Loss over spans and labels.")
     focal_alpha: float = Field(0.75, gt=0, lt=1, description="Weight of positive spans in the focal losses.")
     focal_gamma: float = Field(2.0, ge=0, description="How strongly the focal losses turn to hard spans.")

@@ -16,20 +16,21 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import Tensor, nn
+from torch import nn
 
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import best_threshold, score_documents
 from gliner_adapters.methods import Adapter
-from gliner_adapters.model import Base, Batch, Encoded, forward
+from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Losses, Segmenter, entities_of
-from gliner_adapters.model.predict import Precision, Predictor, autocast
+from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.config import TrainingConfig
 from gliner_adapters.training.cost import Cost, Meter
 from gliner_adapters.training.features import FeatureCache
 from gliner_adapters.training.losses import label_weights, span_loss, span_targets
+from gliner_adapters.training.module import TrainingModule, set_head_dropout
 from gliner_adapters.training.optimiser import build_optimiser, set_learning_rates
 from gliner_adapters.training.order import epoch_batches, share
 from gliner_adapters.training.progress import Reporter
@@ -63,27 +64,6 @@ class TrainingResult:
     losses: Losses
 
 
-class TrainingModule(nn.Module):
-    """An adapter's pass from a batch to logits, as one module that `accelerate` can wrap.
-
-    The base stays outside of it: it is frozen, shared and never saved.
-    """
-
-    def __init__(self, base: Base, adapter: Adapter, precision: Precision) -> None:
-        super().__init__()
-        self.adapter = adapter
-        self._base = (base,)  # in a tuple, so that it is no sub-module
-        self.precision = precision
-        self.label_inputs = adapter.label_inputs(base)
-
-    def forward(self, batch: Batch | Encoded) -> Tensor:
-        """``(N, K, C)`` logits."""
-        base = self._base[0]
-        with autocast(base.device, self.precision):
-            parts = self.adapter.parts(base.parts)
-            return forward(parts, batch, self.label_inputs, base.max_width, base.config.subtoken_pooling)
-
-
 class Trainer:
     """One run. Use :func:`train`."""
 
@@ -98,6 +78,7 @@ class Trainer:
         reporter: Reporter,
     ) -> None:
         self.base, self.adapter, self.config, self.folder, self.reporter = base, adapter, config, folder, reporter
+        set_head_dropout(adapter, config.head_dropout)
         self.accelerator = Accelerator(cpu=base.device.type == "cpu")
         segmenter = Segmenter(base, adapter.labels, config.segment, adapter.options.label_style)
         self.passages = segmenter.passages(train_documents, gold=True)
