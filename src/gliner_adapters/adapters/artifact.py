@@ -11,7 +11,6 @@ newer format is an error that says what to do.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +34,8 @@ from gliner_adapters.errors import AdapterError, ConfigError
 from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.methods.base import PRODUCERS
 from gliner_adapters.model import Base, load_base
+from gliner_adapters.model.fingerprint import file_sha256
+from gliner_adapters.model.hub import fetch_snapshot
 
 #: The name of the baked label vectors among the tensors.
 LABEL_VECTORS = "label_vectors"
@@ -115,7 +116,7 @@ def save_adapter(trained: TrainedAdapter, folder: str | Path, *, deployable: boo
     tensors = _tensors(trained.adapter, deployable)
     fresh = folder / f".{WEIGHTS_FILE}.new"
     save_file(tensors, fresh)
-    config = trained.config.model_copy(update={"deployable": deployable, "weights_sha256": _digest(fresh)})
+    config = trained.config.model_copy(update={"deployable": deployable, "weights_sha256": file_sha256(fresh)})
     fresh.replace(folder / WEIGHTS_FILE)
     config.write(folder)
     (folder / CARD_FILE).write_text(model_card(config), encoding="utf-8")
@@ -141,14 +142,6 @@ def _makes_labels(name: str) -> bool:
     return name.split(".", 1)[0] in PRODUCERS
 
 
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 22):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def load_adapter(
     source: str | Path,
     base: Base | None = None,
@@ -172,7 +165,7 @@ def load_adapter(
     """
     folder = Path(source)
     if not folder.is_dir():
-        folder = _download(str(source), revision)
+        folder = fetch_snapshot(str(source), revision, [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], AdapterError)
     config = AdapterConfig.read(folder)
     if base is None:
         base = load_base(
@@ -208,7 +201,7 @@ def _read_tensors(folder: Path, config: AdapterConfig) -> dict[str, Tensor]:
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise AdapterError(f"{folder} misses {WEIGHTS_FILE}")
-    if _digest(path) != config.weights_sha256:
+    if file_sha256(path) != config.weights_sha256:
         raise AdapterError(
             f"{path} is not the file that {CONFIG_FILE} describes (its sha256 differs); fetch or save the adapter again"
         )
@@ -277,19 +270,3 @@ def verify_adapter(source: str | Path, base: Base | None = None) -> list[str]:
             raise AdapterError(f"baked label vectors differ from their producer's by {difference:.2g}; save it anew")
         done.append(f"baked label vectors agree with their producer (largest difference {difference:.1g})")
     return done
-
-
-def _download(name: str, revision: str | None) -> Path:
-    """Fetch an adapter's three files from the hub."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE]))
-    except HFValidationError:
-        raise AdapterError(f"no adapter at {name!r}: neither a folder nor a hub id (OWNER/NAME)") from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise AdapterError(
-            f"{name!r} is no folder here, and it cannot be fetched from the hub ({type(error).__name__}); "
-            "give an adapter's folder, or the hub id (OWNER/NAME) of one"
-        ) from None

