@@ -177,12 +177,13 @@ def build_base(recipe: Recipe, folder: Path, positions: int = 128) -> Path:
 def _spread_scores(model: Any) -> None:
     """Move and scale the heads' last layers until logits have a mean of 0 and a standard deviation of about 2."""
     model.eval()
-    collator = model.data_collator_class(model.config, data_processor=model.data_processor)
-    words = [{"tokenized_text": text.split(), "ner": []} for text in TEXTS]
-    batch = collator(words, entity_types=[[label.name for label in LABELS]] * len(TEXTS))
+    collator = model.create_collator()
+    texts = [text.split() for text in TEXTS if "<<ENT>>" not in text]
+    words = [{"tokenized_text": text, "ner": []} for text in texts]
+    batch = collator(words, entity_types=[[label.name for label in LABELS]] * len(texts))
     spans = [module for module in model.model.span_rep_layer.modules() if isinstance(module, torch.nn.Linear)][-1]
     labels = model.model.prompt_rep_layer[-1]
-    inside = batch["span_mask"].view(len(TEXTS), -1, MAX_WIDTH)
+    inside = batch["span_mask"].view(len(texts), -1, MAX_WIDTH)
     spans.bias.sub_(model.model(**batch, return_embeddings=True).span_embeddings[inside].mean(0))
     scale = 2.0 / model.model(**batch).logits[inside].std()
     labels.weight.mul_(scale)

@@ -55,7 +55,8 @@ def test_guarantees(world: World, cli: Cli, tmp_path: Path) -> None:
     target = tmp_path / "results" / "guarantees.json"
     result = cli(
         "benchmark", "guarantees", "--base", world.base, "--corpus", world.corpus,
-        "--method", "full", "--method", "label-embeddings", "--epochs", 6, "--batch-size", 4, "--limit", 20, "-o", target,
+        "--method", "full", "--method", "label-embeddings", "--epochs", 6, "--batch-size", 4, "--limit", 20,
+        "-o", target,
     )  # fmt: skip
     assert result.code == 0, result.err
     record = json.loads(target.read_text())

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from rich.console import Console
 
+from gliner_adapters.documents import Document, Entity
 from gliner_adapters.evaluation import (
     EvaluationReport,
     evaluate_predictions,
@@ -162,3 +163,17 @@ def test_the_room_imports_no_torch():
     code = "import sys, gliner_adapters.evaluation; print({'torch', 'gliner', 'rich'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_brief_rendering_is_the_first_table_alone() -> None:
+    gold = [Document("aspirin", [Entity(0, 7, "drug")], id="a")]
+    report = evaluate_predictions(gold, [gold[0].with_entities([Entity(0, 7, "drug", 0.9)])], ["drug"], bootstrap=0)
+    console = Console(width=120)
+    with console.capture() as brief:
+        console.print(render(report, brief=True))
+    with console.capture() as whole:
+        console.print(render(report))
+    assert whole.get().startswith(brief.get().rstrip("\n"))
+    assert "Exact spans" in brief.get()
+    assert "Errors" in whole.get()
+    assert "Errors" not in brief.get()

@@ -44,7 +44,7 @@ def demo(
         config = TrainingConfig(epochs=epochs, batch_size=8)
         trained = adapt("encoder:minilm", corpus, "full", output=folder, config=config, reporter=Reporter())
         console.rule("Scores on the test split")
-        console.print(render(evaluate(trained, corpus).report))
+        console.print(render(evaluate(trained, corpus).report, brief=True))
         console.rule("Entities")
         show(Annotator(trained).annotate(TEXTS), console)
         if output:

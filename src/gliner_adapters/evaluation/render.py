@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gliner_adapters.evaluation.bootstrap import Interval
@@ -32,22 +33,28 @@ class _Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def render(report: EvaluationReport) -> RenderableType:
-    """The report as rich tables, for ``rich.print`` or a console."""
+def render(report: EvaluationReport, *, brief: bool = False) -> RenderableType:
+    """The report as rich tables, for ``rich.print`` or a console.
+
+    Args:
+        report: the scores.
+        brief: only the first table, exact spans by type.
+    """
     # rich is imported here because training imports this room and never renders.
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     parts: list[RenderableType] = []
-    for table in _tables(report):
+    for table in islice(_tables(report), 1 if brief else None):
         drawn = Table(title=table.title, title_justify="left")
         for column, name in enumerate(table.header):
             drawn.add_column(Text(name), justify="right" if column else "left")
         for row in table.rows:
             drawn.add_row(*map(Text, row))  # Text, so that brackets in labels are not read as markup
         parts.append(drawn)
-    parts += [Text(note) for note in _notes(report)]
+    if not brief:
+        parts += [Text(note) for note in _notes(report)]
     return Group(*parts)
 
 
