@@ -40,7 +40,7 @@ def trained_adapter(base: Base, method: str, labels: tuple[Label, ...] = LABELS,
     adapter = attach(method, base, labels)
     generator = torch.Generator().manual_seed(2)
     for parameter in adapter.trained().values():
-        parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+        parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
     return describe(adapter, base, **{"threshold": 0.4, **known})
 
 

@@ -94,7 +94,7 @@ FAILURES = [
     (3, "cannot be written", "annotate -a {adapter} text -o {tmp}/no/such/folder/found.jsonl"),
     (4, "neither a folder nor a hub id", "adapt -o {tmp}/x --corpus sample --base {tmp}/no/such/base"),
     (4, "no encoder at", "adapt -o {tmp}/x --corpus sample --base encoder:{tmp}/none"),
-    (4, "give an adapter's folder", "annotate -a my-adaptor text"),
+    (4, "cannot fetch 'my-adaptor'", "annotate -a my-adaptor text"),
     (4, "no adapter at", "adapters show {tmp}"),
     (4, "no adapter at", "adapters verify {tmp}"),
     (4, "its sha256 differs", "adapters verify {tmp}/changed"),

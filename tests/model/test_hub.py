@@ -103,7 +103,7 @@ def load(endpoint: str, cache: Path, name: str, revision: str = "", offline: boo
         "HF_HUB_OFFLINE": "1" if offline else "0",
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "HF_HUB_DOWNLOAD_TIMEOUT": "5",
+        "HF_HUB_DOWNLOAD_TIMEOUT": "60",
     }
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, name, revision], env=environment, capture_output=True, text=True, timeout=120

@@ -434,3 +434,25 @@ def test_minilm(architecture: str) -> None:
     assert base.hidden_size == 384
     assert base.id == "encoder:minilm"
     assert our_logits(base, SENTENCES, LABELS).shape == (5, 12, 3)
+
+
+def test_shared_tensors_are_found_by_the_files_metadata(tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
+    source = tiny("bi-bert")
+    copy = tmp_path / "shared"
+    shutil.copytree(source.folder, copy)
+    tensors = load_file(copy / "model.safetensors")
+    kept, omitted = "prompt_rep_layer.0.bias", "span_rep_layer.span_rep_layer.project_start.0.bias"
+    tensors[kept] = tensors.pop(omitted)
+    save_file(tensors, copy / "model.safetensors", metadata={omitted: kept})
+    base = load_base(str(copy))
+    start = base.network.state_dict()[omitted]
+    assert torch.equal(start, base.network.state_dict()[kept])
+    assert torch.equal(start, source.base.network.state_dict()[omitted])
+
+
+def test_other_word_splitters_are_refused(tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
+    copy = tmp_path / "splitter"
+    shutil.copytree(tiny("uni-bert").folder, copy)
+    edit(copy / "gliner_config.json", lambda config: config.update(words_splitter_type="spacy"))
+    with pytest.raises(BaseModelError, match="splits words by 'spacy'"):
+        load_base(str(copy))

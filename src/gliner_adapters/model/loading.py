@@ -94,6 +94,10 @@ def _from_folder(folder: Path, name: str, revision: str | None, allow_pickle: bo
             f"{name} is a token-level GLiNER: it scores the beginnings and ends of entities, not spans. "
             "Use a span-level checkpoint such as urchade/gliner_small-v2.1."
         )
+    if raw.get("words_splitter_type", "whitespace") != "whitespace":
+        raise BaseModelError(
+            f"{name} splits words by {raw['words_splitter_type']!r}; only GLiNER's own `whitespace` is supported"
+        )
     bi = raw.get("labels_encoder") is not None
     _complete_encoder_config(raw, "encoder_config", raw.get("model_name"), folder)
     if bi:

@@ -15,7 +15,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from gliner_adapters.errors import BaseModelError
@@ -107,7 +107,7 @@ def read_weights(folder: Path, *, allow_pickle: bool = False) -> dict[str, torch
     """
     single = folder / "model.safetensors"
     if single.is_file():
-        return _read(single, load_file)
+        return _read(single, _load_safetensors)
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         shards = read_json(index).get("weight_map")
@@ -115,17 +115,29 @@ def read_weights(folder: Path, *, allow_pickle: bool = False) -> dict[str, torch
             raise BaseModelError(f"{index} has no weight_map from tensors to files")
         tensors: dict[str, torch.Tensor] = {}
         for shard in sorted(set(shards.values())):
-            tensors.update(_read(contained(folder, shard), load_file))
+            tensors.update(_read(contained(folder, shard), _load_safetensors))
         return tensors
     pickled = folder / "pytorch_model.bin"
     if not pickled.is_file():
-        raise BaseModelError(f"no weights in {folder}: expected model.safetensors")
+        raise BaseModelError(
+            f"no weights in {folder}: expected model.safetensors. A hub's checkpoint that has only pickled weights "
+            "is fetched with --allow-pickle (allow_pickle=True), if you trust where it comes from."
+        )
     if not allow_pickle:
         raise BaseModelError(
             f"{folder} holds only pickled weights (pytorch_model.bin), which can carry code. Convert them to "
             "safetensors, or pass --allow-pickle (allow_pickle=True) if you trust where they come from."
         )
     return _read(pickled, lambda path: torch.load(path, map_location="cpu", weights_only=True))
+
+
+def _load_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file. Shared ones stand there once; GLiNER names the others in the file's metadata."""
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        shared = file.metadata() or {}
+    tensors.update({name: tensors[kept] for name, kept in shared.items() if kept in tensors and name not in tensors})
+    return tensors
 
 
 def _read(path: Path, load: Callable[[Path], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -38,7 +38,7 @@ class FeatureCache:
         self.lengths = [p.words for p in passages]
         rows = np.asarray([n + self.labels for n in self.lengths], dtype=np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(rows)])
-        shape = (int(self.offsets[-1]), predictor.base.hidden_size)
+        shape = (max(1, int(self.offsets[-1])), predictor.base.hidden_size)  # an empty file cannot be mapped
         path.parent.mkdir(parents=True, exist_ok=True)
         self.rows = np.memmap(path, dtype=np.float16, mode="w+", shape=shape)
         for indices in predictor.batches(passages):

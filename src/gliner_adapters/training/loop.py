@@ -23,6 +23,7 @@ from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import best_threshold, score_documents
 from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base
+from gliner_adapters.model.fingerprint import fingerprint
 from gliner_adapters.model.passages import Losses, Segmenter, entities_of
 from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
@@ -248,6 +249,7 @@ class Trainer:
         digest = hashlib.sha256()
         settings = {
             "base": self.base.fingerprint,
+            "start": fingerprint(self.adapter.trained()),
             "method": self.adapter.name,
             "options": self.adapter.options.model_dump(),
             "labels": [(label.name, label.description) for label in self.adapter.labels],
