@@ -122,6 +122,16 @@ def test_the_deployable_form(method: str, name: str, tiny: Tiny, tmp_path: Path)
     assert torch.equal(logits(loaded), expected)
 
 
+@pytest.mark.parametrize("deployable", [False, True])
+def test_loaded_label_vectors_are_aligned_as_in_memory(deployable: bool, tiny: Tiny, tmp_path: Path) -> None:
+    """Else matrix products of real sizes take another path, and saved and deployable forms differ in last bits."""
+    base = tiny("bi-bert").base
+    save_adapter(trained_adapter(base, "heads"), tmp_path, deployable=deployable)
+    baked = load_adapter(tmp_path, base).adapter.baked
+    assert baked is not None
+    assert baked.data_ptr() % 64 == 0
+
+
 @pytest.mark.parametrize("method", ["full", "heads", "zero-shot"])
 def test_a_uni_encoder_has_no_deployable_form(method: str, tiny: Tiny, tmp_path: Path) -> None:
     trained = trained_adapter(tiny("uni-bert").base, method)

@@ -240,7 +240,8 @@ def _load_tensors(adapter: Adapter, tensors: dict[str, Tensor], config: AdapterC
     for name, tensor in tensors.items():
         expected[name].copy_(tensor)
     if label_vectors is not None:
-        adapter.baked = label_vectors.to(base.device)
+        # A copy: where a file puts a tensor decides its alignment, and that the last bits of a matrix product.
+        adapter.baked = label_vectors.to(base.device, copy=True)
     if config.deployable:
         adapter.drop_producers()
 
