@@ -134,6 +134,11 @@ def test_failures(cli: Cli, places: dict[str, Path]) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in places["adapter"].rglob("*")}
 
 
+def heed_interrupts() -> None:
+    """A shell that starts the tests in the background has interrupts ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def program(*arguments: str, **options) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "gliner_adapters", *arguments],
@@ -141,6 +146,7 @@ def program(*arguments: str, **options) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "COLUMNS": "160"},
+        preexec_fn=heed_interrupts,
         **options,
     )
 

@@ -107,8 +107,13 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove everything: the run is finished."""
-        for name in ("checkpoint", "checkpoint.new", "checkpoint.old"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        rest = self.folder / "checkpoint.new"
+        shutil.rmtree(rest, ignore_errors=True)
+        for name in ("checkpoint.old", "checkpoint"):
+            # Moved out of sight first: a half-removed checkpoint must not be taken for one.
+            if (self.folder / name).exists():
+                (self.folder / name).rename(rest)
+                shutil.rmtree(rest, ignore_errors=True)
         self.best.unlink(missing_ok=True)
 
 
