@@ -8,11 +8,10 @@ set -euo pipefail
 results=${1:-benchmark/results}
 runs=${RUNS:-runs/core}
 
-# run CORPUS METHOD SEED [OPTIONS OF adapt ...]
+# run NAME CORPUS METHOD SEED [OPTIONS OF adapt ...]
 run() {
-  local corpus=$1 method=$2 seed=$3 name resume=()
-  shift 3
-  name="encoder-minilm_${method}_${corpus}_seed${seed}"
+  local name=encoder-minilm_$1_seed$4 corpus=$2 method=$3 seed=$4 resume=()
+  shift 4
   [ -f "$results/$name.json" ] && return
   [ -d "$runs/$name/run/checkpoint" ] && resume=(--resume)
   if [ ! -f "$runs/$name/adapter_config.json" ]; then
@@ -23,6 +22,6 @@ run() {
     --save-predictions "$runs/$name.predictions.jsonl"
 }
 
-run bc5cdr full 1 --epochs 8 --head-dropout 0.4 --evaluate-every 2
-run jnlpba full 1 --epochs 3
-run bc5cdr heads 1 --epochs 8
+run full_bc5cdr bc5cdr full 1 --epochs 8 --head-dropout 0.4 --evaluate-every 2
+run full-dropout0.1_bc5cdr bc5cdr full 1 --epochs 8
+run full_jnlpba jnlpba full 1 --epochs 3

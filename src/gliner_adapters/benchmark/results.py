@@ -50,16 +50,18 @@ def read_results(folder: str | Path) -> list[dict[str, Any]]:
 
 def markdown_table(records: list[dict[str, Any]]) -> str:
     """Scores as a Markdown table: F1 with 95% intervals, parameters, size, training time and memory."""
-    head = "| corpus (test) | base | method | macro F1 | micro F1 | trained | adapter | training | peak memory |"
-    lines = [head, "|---|---|---|---|---|---|---|---|---|"]
+    head = ["corpus (test)", "base", "method", "macro F1", "micro F1", "devel macro F1"]
+    head += ["trained", "adapter", "training", "peak memory"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for r in records:
         share = 100 * r["trained_parameters"] / r["total_parameters"]
         cells = [
             r["corpus"],
             f"`{r['base']}`",
-            f"`{r['method']}`",
+            f"`{r['method']}`{_setting(r)}",
             _with_interval(r, "macro_f1"),
             _with_interval(r, "micro_f1"),
+            "" if "devel_macro_f1" not in (r.get("devel") or {}) else f"{r['devel']['devel_macro_f1']:.4f}",
             f"{r['trained_parameters'] / 1e6:.2f}M ({share:.1f}%)",
             f"{r['shipped_bytes'] / 1e6:.1f} MB",
             "" if r["seconds"] is None else f"{r['seconds'] / 60:.0f} min",
@@ -67,6 +69,14 @@ def markdown_table(records: list[dict[str, Any]]) -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _setting(record: dict[str, Any]) -> str:
+    """What tells runs of one method apart."""
+    training = record.get("training") or {}
+    dropout = training.get("head_dropout")
+    parts = [f"{training['epochs']} epochs"] if "epochs" in training else []
+    return "".join(f", {part}" for part in [*parts, *([f"head dropout {dropout:g}"] if dropout is not None else [])])
 
 
 def _with_interval(record: dict[str, Any], metric: str) -> str:
