@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -22,6 +22,7 @@ def speed(
     sentences: Annotated[int, typer.Option(min=8, help="Sentences to read.")] = 1000,
     steps: Annotated[int, typer.Option(min=1, help="Training steps to time.")] = 12,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; in each, everything is timed in turn.")] = 3,
+    part: Annotated[Literal["inference", "training", "all"], typer.Option(help="What to time.")] = "all",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
     data_dir: o.DataDir = None,
 ) -> None:
@@ -32,7 +33,7 @@ def speed(
     """
     from gliner_adapters.benchmark.speed import compare_speed, speed_table
 
-    result = compare_speed(base, adapter, corpus, data_dir, sentences=sentences, steps=steps, rounds=rounds)
+    result = compare_speed(base, adapter, corpus, data_dir, sentences=sentences, steps=steps, rounds=rounds, part=part)
     Console().print(speed_table(result))
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -158,7 +158,8 @@ class _SpanReader(torch.autograd.Function):
             out = grad[i : i + BLOCK].view(-1, readers.shape[0])
             grad_readers += (out.t() @ hidden.view(-1, width)).float()
             inner = (out @ readers).view_as(hidden)
-            inner.masked_fill_(hidden <= 0, 0)
+            # The derivative of ReLU: the gradient where the hidden layer is positive, in one pass over memory.
+            torch.ops.aten.threshold_backward.grad_input(inner, hidden, 0, grad_input=inner)
             if noise is not None:
                 inner *= noise[i : i + BLOCK, None]
             torch.sum(inner, 1, out=grad_starts[i : i + BLOCK])
