@@ -99,13 +99,6 @@ def unused_parameters(module: nn.Module) -> set[str]:
     return idle
 
 
-def in_eval_mode(*modules: nn.Module | None) -> None:
-    """Switch dropout off in each module."""
-    for module in modules:
-        if module is not None:
-            module.eval()
-
-
 def device_of(module: nn.Module) -> torch.device:
     """Where a module's weights lie."""
     return next(module.parameters()).device
