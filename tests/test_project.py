@@ -28,7 +28,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("gliner_adapters",),
-    ("server", "benchmark"),
+    ("server", "benchmark", "pretraining"),
     ("api",),
     ("annotate", "training"),
     ("adapters",),

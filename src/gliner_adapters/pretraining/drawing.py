@@ -1,0 +1,87 @@
+"""What a step sees: groups of sentences of one corpus and the labels they are scored against.
+
+Everything here is a function of the recipe, the data and the step, so that a resumed run sees what the killed one
+would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gliner_adapters.pretraining.data import Source, draw_counts
+from gliner_adapters.pretraining.recipe import LabelDrawing, Recipe, TypeTexts
+from gliner_adapters.training.order import POOL
+
+
+@dataclass(frozen=True)
+class Group:
+    """Sentences that share a set of labels.
+
+    Attributes:
+        source: index of their corpus.
+        passages: indices of passages in it, of similar length.
+    """
+
+    source: int
+    passages: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a group.
+
+    Attributes:
+        types: which types of the corpus, in the order of the label axis.
+        texts: what the model reads for each.
+    """
+
+    types: tuple[int, ...]
+    texts: tuple[str, ...]
+
+
+def plan_steps(sources: Sequence[Source], recipe: Recipe, seed: int) -> list[list[Group]]:
+    """All steps of a run: each some groups, which hold ``batch_size`` sentences at most."""
+    generator = np.random.default_rng([seed, 0])
+    groups: list[Group] = []
+    for index, (source, expected) in enumerate(zip(sources, draw_counts(sources, recipe), strict=True)):
+        # So many whole times, and once more with the probability that is left.
+        counts = np.floor(expected).astype(int)
+        counts += generator.random(len(counts)) < expected - counts
+        drawn = generator.permutation(np.repeat(np.arange(len(counts)), counts))
+        for start in range(0, len(drawn), POOL * recipe.group_size):
+            pool = drawn[start : start + POOL * recipe.group_size].tolist()
+            pool.sort(key=lambda i: source.passages[i].ids.size)
+            groups += [
+                Group(index, tuple(pool[i : i + recipe.group_size])) for i in range(0, len(pool), recipe.group_size)
+            ]
+    order = generator.permutation(len(groups))
+    together = recipe.training.batch_size // recipe.group_size
+    return [[groups[g] for g in order[i : i + together]] for i in range(0, len(order), together)]
+
+
+def draw_labels(source: Source, group: Group, drawing: LabelDrawing, generator: np.random.Generator) -> Labels:
+    """The labels of a group: types that are known in one of its sentences, some dropped, shuffled and worded."""
+    known = sorted({label for index in group.passages for label in source.known[index]})
+    kept = known
+    if len(known) > 1 and generator.random() < drawing.drop_from:
+        kept = [label for label in known if generator.random() >= drawing.drop] or [int(generator.choice(known))]
+    types = [kept[i] for i in generator.permutation(len(kept))[: drawing.most]]
+    return Labels(tuple(types), tuple(word_label(source.texts[label], drawing, generator) for label in types))
+
+
+def word_label(texts: TypeTexts, drawing: LabelDrawing, generator: np.random.Generator) -> str:
+    """One wording of a type, drawn at random."""
+    name = str(generator.choice(texts.names))
+    if generator.random() < drawing.other_case:
+        name = _OTHER_CASES[int(generator.integers(len(_OTHER_CASES)))](name)
+    how = generator.random()
+    if texts.descriptions and how < drawing.description + drawing.both:
+        description = str(generator.choice(texts.descriptions))
+        return description if how < drawing.description else f"{name}: {description}"
+    return name
+
+
+_OTHER_CASES = (str.upper, str.title, str.capitalize, str.lower, lambda name: name.replace(" ", "_"))

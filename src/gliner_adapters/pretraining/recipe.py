@@ -1,0 +1,168 @@
+"""A recipe: everything that decides how a base is pretrained, in one TOML or YAML file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gliner_adapters.corpora.registry import corpus_info, is_corpus
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.training.config import TrainingConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+RECIPES = Path(__file__).parent / "recipes"
+LABELS = Path(__file__).parent / "labels.toml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TypeTexts(_Strict):
+    """The texts that stand for one entity type: short names, and descriptions of a sentence."""
+
+    names: tuple[str, ...] = Field(min_length=1)
+    descriptions: tuple[str, ...] = ()
+
+
+class Sampling(_Strict):
+    """How many sentences are drawn, and from which corpora how often."""
+
+    sentences: int = Field(60_000, ge=1, description="Sentences drawn in all; one may be drawn several times.")
+    corpus_power: float = Field(
+        0.5, ge=0, le=1, description="A corpus is drawn in proportion to its size to this power."
+    )
+    type_power: float = Field(0.5, ge=0, le=1, description="Sentences of rarer types are preferred by this power.")
+    type_boost: float = Field(4.0, ge=1, description="By how much at most.")
+    empty_weight: float = Field(0.3, ge=0, le=1, description="Weight of a sentence without a mention.")
+    most_repeats: float = Field(4.0, ge=1, description="How often one sentence is drawn at most, on average.")
+    most_tokens: int = Field(160, ge=16, description="Sentences of more sub-tokens are left out, and counted.")
+
+
+class LabelDrawing(_Strict):
+    """How the labels of a group of sentences are worded and chosen."""
+
+    description: float = Field(0.15, ge=0, le=1, description="Probability that a label is worded by a description.")
+    both: float = Field(0.1, ge=0, le=1, description="Probability of `name: description`.")
+    other_case: float = Field(
+        0.15, ge=0, le=1, description="Probability that a name changes case or takes underscores."
+    )
+    drop_from: float = Field(0.5, ge=0, le=1, description="Probability that labels of a group are dropped at all.")
+    drop: float = Field(0.3, ge=0, lt=1, description="Probability that one label is dropped then.")
+    most: int = Field(16, ge=1, description="Labels of a group at most.")
+
+    @model_validator(mode="after")
+    def _shares(self) -> LabelDrawing:
+        if self.description + self.both > 1:
+            raise ValueError("description and both are shares of one whole; together they exceed 1")
+        return self
+
+
+class Shipping(_Strict):
+    """What is shipped in place of the trained weights: low-rank deltas, and heads as they are."""
+
+    text_rank: int = Field(48, ge=1, description="Rank of the deltas on the text encoder's matrices.")
+    label_rank: int = Field(16, ge=1, description="Rank of the deltas on the label encoder's matrices.")
+    embedding_rank: int = Field(8, ge=0, description="Rank of the deltas on word embeddings; 0 leaves them alone.")
+    sentences: int = Field(8_000, ge=0, description="Sentences on which the low-rank form is trained further.")
+    learning_rate: float = Field(3e-4, gt=0, description="Learning rate of the deltas then; heads have half of theirs.")
+    megabytes: float = Field(16.0, gt=0, description="Largest size of the shipped file.")
+
+
+class Recipe(_Strict):
+    """A pretraining run.
+
+    Attributes:
+        name: of the base.
+        architecture: ``bi`` or ``uni``.
+        start: where its encoders start: ``encoder:minilm``, ``encoder:DIR`` or a base.
+        corpora: names of corpora; their training splits are used.
+        held_out: corpora whose sentences (all splits) are removed from the training data.
+        labels: names and descriptions of each type, by corpus and tag.
+        sampling: see :class:`Sampling`.
+        drawing: see :class:`LabelDrawing`.
+        shipping: see :class:`Shipping`.
+        training: hyper-parameters of the loop; ``batch_size`` sentences make a step.
+        group_size: sentences of one corpus that share a set of labels; several groups make a step.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    architecture: Literal["bi", "uni"]
+    start: str = "encoder:minilm"
+    corpora: tuple[str, ...] = Field(min_length=1)
+    held_out: tuple[str, ...] = ()
+    labels: Mapping[str, Mapping[str, TypeTexts]]
+    sampling: Sampling = Sampling()
+    drawing: LabelDrawing = LabelDrawing()
+    shipping: Shipping = Shipping()
+    training: TrainingConfig = TrainingConfig()
+    group_size: int = Field(16, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        for name in (*self.corpora, *self.held_out):
+            if not is_corpus(name):
+                raise ValueError(f"no corpus named {name!r}")
+        both = {corpus_info(n).name for n in self.corpora} & {corpus_info(n).name for n in self.held_out}
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} is to be trained on and held out; it can be one of them")
+        for name in self.corpora:
+            tags = {label.tag for label in corpus_info(name).labels}
+            known = set(self.labels.get(corpus_info(name).name, {}))
+            if tags != known:
+                wrong = ", ".join(sorted(tags ^ known))
+                raise ValueError(f"labels of {name}: each of its types needs its texts, and no other; check {wrong}")
+        if self.training.batch_size % self.group_size:
+            raise ValueError(f"group_size {self.group_size} does not divide batch_size {self.training.batch_size}")
+        return self
+
+
+def read_recipe(name_or_path: str | Path) -> Recipe:
+    """Read a recipe: one that comes with the package by name (``minilm-bi``), or a file.
+
+    A file that gives no ``labels`` takes the package's own.
+
+    Raises:
+        ConfigError: no such file, not TOML or YAML, or a field that is wrong; the message names it.
+    """
+    path = RECIPES / f"{name_or_path}.toml"
+    if not path.is_file():
+        path = Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        raise ConfigError(f"no recipe {str(name_or_path)!r}: give a TOML or YAML file, or one of {known}")
+    content = _parse(path)
+    content.setdefault("labels", _parse(LABELS))
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{path}: {problems}") from None
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    """A TOML file, or a YAML file by its ending."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix in (".yaml", ".yml"):
+        import yaml
+
+        try:
+            content = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{path}: not YAML: {error}") from None
+    else:
+        try:
+            content = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path}: not TOML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected tables of settings")
+    return content
