@@ -44,6 +44,7 @@ class Base:
         *,
         id: str,  # noqa: A002 - the word of the domain
         revision: str | None = None,
+        fingerprint: str | None = None,
     ) -> None:
         if hasattr(network, "cross_fuser"):
             raise BaseModelError(
@@ -54,6 +55,7 @@ class Base:
         network.eval()
         self.id = id
         self.revision = revision
+        self._fingerprint = fingerprint
         self.network = network
         self.config = config
         self.parts: Parts = split_network(network)
@@ -66,8 +68,8 @@ class Base:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 over the weights."""
-        return fingerprint(self.network.state_dict())
+        """sha256 over the weights, or over the files that they were reconstructed from."""
+        return self._fingerprint or fingerprint(self.network.state_dict())
 
     @property
     def device(self) -> torch.device:
@@ -99,18 +101,25 @@ class Base:
         self.network.to(device)
         return self
 
-    def sub_token_budget(self, labels: Sequence[Label], style: str = "name") -> int:
+    def sub_token_budget(self, labels: Sequence[Label], style: str = "name", reserve: int = 0) -> int:
         """How many sub-tokens of text fit in one input, beside special tokens and the label prompt.
 
+        Args:
+            labels: a uni-encoder reads them in the input.
+            style: how it reads them.
+            reserve: sub-tokens to keep free for an adapter's prompts.
+
         Raises:
-            BaseModelError: the labels alone leave no room for text.
+            BaseModelError: labels and prompts leave no room for text.
         """
         budget = _longest_input(self.parts.text_encoder.transformer.model.config, self.text_tokens.tokenizer)
         prefix = self.prompt(labels, style).ids.size if self.architecture == "uni" else len(self.text_tokens.prefix)
-        budget -= prefix + len(self.text_tokens.suffix)
+        budget -= prefix + len(self.text_tokens.suffix) + reserve
         if budget < 8:
+            prompts = f" and {reserve} prompt vectors" if reserve else ""
+            advice = "use fewer or shorter labels" + (", or shorter prompts" if reserve else "")
             raise BaseModelError(
-                f"{len(labels)} labels leave {budget} sub-tokens for the text in {self.id}; use fewer or shorter labels"
+                f"{len(labels)} labels{prompts} leave {budget} sub-tokens for the text in {self.id}; {advice}"
             )
         return budget
 
@@ -124,6 +133,12 @@ class Base:
             self.config.embed_ent_token,
         )
 
+    @property
+    def label_limit(self) -> int:
+        """How many sub-tokens a bi-encoder's label encoder reads at once, special tokens included."""
+        assert self.parts.label_encoder is not None
+        return _longest_input(self.parts.label_encoder.transformer.model.config, self.label_tokenizer)
+
     def label_inputs(self, labels: Sequence[Label], style: str = "name") -> tuple[Tensor, Tensor]:
         """Ids and mask ``(C, T)`` of the labels for a bi-encoder's label encoder.
 
@@ -132,8 +147,7 @@ class Base:
         """
         texts = label_texts(labels, style)
         encoded = self.label_tokenizer(texts, return_tensors="pt", truncation=False, padding="longest", verbose=False)
-        assert self.parts.label_encoder is not None
-        limit = _longest_input(self.parts.label_encoder.transformer.model.config, self.label_tokenizer)
+        limit = self.label_limit
         if encoded["input_ids"].shape[1] > limit:
             longest = max(texts, key=len)
             raise BaseModelError(

@@ -8,6 +8,7 @@ a type without a mention in the document.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from gliner_adapters.corpora import Corpus, load_corpus
-from gliner_adapters.corpora.registry import SPLITS
 from gliner_adapters.documents import Document
+from gliner_adapters.documents.sentences import split_sentences
+from gliner_adapters.documents.words import refine_words, word_spans
+from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import Base, Passage
 from gliner_adapters.model.passages import Segmenter
 from gliner_adapters.pretraining.recipe import Recipe, TypeTexts
@@ -38,6 +41,7 @@ class Source:
         passages: its sentences; spans carry indices of types.
         known: for each passage the types that are annotated in it, as indices.
         left_out: sentences that are not trained on, by reason.
+        lost_mentions: mentions that cannot be learnt (of kept and left out sentences alike), by reason.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Source:
     passages: list[Passage] = field(default_factory=list)
     known: list[tuple[int, ...]] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    lost_mentions: Counter[str] = field(default_factory=Counter)
 
     def mentions(self) -> list[int]:
         """How many mentions each type has."""
@@ -66,9 +71,10 @@ class HeldOut:
         self.sentences: set[str] = set()
         self.runs: set[int] = set()
         for document in documents:
-            words = normalised_words(document.text)
-            self.sentences.add("".join(words))
-            self.runs.update(_runs(words))
+            self.runs.update(_runs(normalised_words(document.text)))
+            spans = [(0, len(document.text))] if document.words else split_sentences(document.text)
+            for start, end in spans:
+                self.sentences.add("".join(normalised_words(document.text[start:end])))
 
     def reason(self, text: str) -> str | None:
         """Why a sentence is held out; ``None`` if it is not."""
@@ -81,8 +87,8 @@ class HeldOut:
 
 
 def normalised_words(text: str) -> list[str]:
-    """The words of a text, case folded, without punctuation."""
-    return _WORD.findall(text.casefold())
+    """The words of a text, case folded, without punctuation, ligatures and wide letters resolved."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def _runs(words: Sequence[str]) -> Iterable[int]:
@@ -93,8 +99,8 @@ def _runs(words: Sequence[str]) -> Iterable[int]:
 def read_sources(recipe: Recipe, base: Base, data_dir: str | Path | None = None) -> list[Source]:
     """Read a recipe's corpora as passages of one sentence each.
 
-    Left out and counted: sentences and abstracts of held-out corpora, sentences without words, too long ones, and
-    repetitions within a corpus.
+    Left out and counted: sentences and abstracts of held-out corpora, sentences of fewer than three words,
+    too long ones, and repetitions within a corpus.
     """
     out = [load_corpus(name, data_dir=data_dir) for name in recipe.held_out]
     held = HeldOut(document for corpus in out for split in corpus.splits for document in corpus.documents(split))
@@ -106,30 +112,38 @@ def read_sources(recipe: Recipe, base: Base, data_dir: str | Path | None = None)
         if corpus.info is not None and corpus.info.format == "pubtator"
     }
     return [
-        _source(load_corpus(name, data_dir=data_dir), recipe, base, held, {i for i in abstracts if i is not None})
+        read_source(load_corpus(name, data_dir=data_dir), recipe, base, held, {i for i in abstracts if i is not None})
         for name in recipe.corpora
     ]
 
 
-def _source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstracts: set[str]) -> Source:
-    """One corpus, filtered."""
+def read_source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstracts: set[str]) -> Source:
+    """One corpus, filtered.
+
+    Args:
+        corpus: a registered one.
+        recipe: its labels and limits.
+        base: its tokenizer and limits.
+        held: what must not be trained on.
+        abstracts: ids of documents that must not be trained on.
+    """
     assert corpus.info is not None
     texts = [recipe.labels[corpus.name][label.tag] for label in corpus.info.labels]
     source = Source(corpus.name, texts)
     segmenter = Segmenter(base, corpus.labels[:1], "sentence")
     segmenter.label_index = {label.name: i for i, label in enumerate(corpus.labels)}
     seen: set[str] = set()
-    documents = corpus.documents("train")
     pubtator = corpus.info.format == "pubtator"
-    for document in documents:
+    for document in corpus.documents("train"):
         passages = segmenter.passages([document], gold=True)
         if pubtator and document.id in abstracts:
             source.left_out["in an abstract of a held-out corpus"] += len(passages)
             continue
         found = {label for passage in passages for _, _, label in passage.spans}
         known = tuple(range(len(texts))) if corpus.info.fully_annotated else tuple(sorted(found))
+        words = gold_words(document)
         for passage in passages:
-            text = passage_text(document, passage)
+            text = passage_text(document, words, passage)
             reason = held.reason(text) or _unusable(passage, known, recipe.sampling.most_tokens)
             key = "".join(normalised_words(text))
             if reason is None and key in seen:
@@ -142,18 +156,19 @@ def _source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstracts
             source.known.append(known)
     for name, count in vars(segmenter.losses).items():
         if count and name in ("too_wide", "off_words", "across"):
-            source.left_out[f"mentions: {name.replace('_', ' ')}"] = count
+            source.lost_mentions[name.replace("_", " ")] = count
     return source
 
 
-def passage_text(document: Document, passage: Passage) -> str:
-    """The text that a passage covers."""
-    from gliner_adapters.documents.words import refine_words, word_spans
-
-    words = word_spans(document)
-    if document.words is None:
-        words, _ = refine_words(words, document.entities)
+def passage_text(document: Document, words: Sequence[tuple[int, int]], passage: Passage) -> str:
+    """The text that a passage covers, its words being those of :func:`gold_words`."""
     return document.text[words[passage.window.start][0] : words[passage.window.end - 1][1]]
+
+
+def gold_words(document: Document) -> Sequence[tuple[int, int]]:
+    """The words that a document's training passages count in."""
+    words = word_spans(document)
+    return words if document.words is not None else refine_words(words, document.entities)[0]
 
 
 def _unusable(passage: Passage, known: tuple[int, ...], most_tokens: int) -> str | None:
@@ -171,17 +186,24 @@ def draw_counts(sources: Sequence[Source], recipe: Recipe) -> list[np.ndarray]:
     """How often each passage is drawn over the whole run, as expected counts.
 
     Corpora share the run in proportion to their weight to a power; within a corpus, sentences of rarer types are
-    preferred and sentences without a mention are drawn less often.
+    preferred and sentences without a mention are drawn less often. What `most_repeats` cuts off a small corpus is
+    not given to the others: fewer sentences than asked for are drawn then.
+
+    Raises:
+        ConfigError: nothing can be drawn.
     """
     sampling = recipe.sampling
     weights = [_weights(source, recipe) for source in sources]
-    masses = np.array([w.sum() for w in weights]) ** sampling.corpus_power
-    shares = masses / masses.sum()
-    counts = []
-    for w, share in zip(weights, shares, strict=True):
-        expected = w / w.sum() * share * sampling.sentences
-        counts.append(np.minimum(expected, sampling.most_repeats))
-    return counts
+    masses = np.array([w.sum() for w in weights])
+    # A corpus of which nothing can be drawn leaves its share to the others.
+    powered = np.where(masses > 0, masses**sampling.corpus_power, 0.0)
+    if not powered.any():
+        raise ConfigError("nothing to train on: no sentence of the recipe's corpora is left that may be drawn")
+    shares = powered / powered.sum() * sampling.sentences
+    return [
+        np.minimum(w / max(mass, 1e-12) * share, sampling.most_repeats)
+        for w, mass, share in zip(weights, masses, shares, strict=True)
+    ]
 
 
 def _weights(source: Source, recipe: Recipe) -> np.ndarray:

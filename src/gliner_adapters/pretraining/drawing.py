@@ -50,7 +50,9 @@ def plan_steps(sources: Sequence[Source], recipe: Recipe, seed: int) -> list[lis
         # So many whole times, and once more with the probability that is left.
         counts = np.floor(expected).astype(int)
         counts += generator.random(len(counts)) < expected - counts
-        drawn = generator.permutation(np.repeat(np.arange(len(counts)), counts))
+        # In rounds, so that copies of a sentence do not meet in a group.
+        rounds = [generator.permutation(np.flatnonzero(counts > done)) for done in range(counts.max(initial=0))]
+        drawn = np.concatenate([*rounds, np.empty(0, dtype=int)]).astype(int)
         for start in range(0, len(drawn), POOL * recipe.group_size):
             pool = drawn[start : start + POOL * recipe.group_size].tolist()
             pool.sort(key=lambda i: source.passages[i].ids.size)

@@ -18,6 +18,7 @@ from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base, Passage, collate, forward
 from gliner_adapters.model.fingerprint import fingerprint
 from gliner_adapters.model.predict import autocast
+from gliner_adapters.model.tokens import LabelPrompt
 from gliner_adapters.pretraining.data import Source
 from gliner_adapters.pretraining.drawing import Group, draw_labels, plan_steps
 from gliner_adapters.pretraining.recipe import Recipe
@@ -75,8 +76,6 @@ class PretrainingLoop:
         self.base, self.adapter, self.sources, self.recipe = base, adapter, sources, recipe
         self.config, self.reporter = config, reporter
         self.plan = plan_steps(sources, recipe, config.seed)
-        if not self.plan:
-            raise ConfigError("nothing to train on: no sentence of the recipe's corpora is left")
         self.checkpoints = Checkpoints(folder, self._key())
 
     def run(self, *, resume: bool) -> LoopResult:
@@ -93,11 +92,11 @@ class PretrainingLoop:
         for step in range(progress.step, len(self.plan)):
             set_learning_rates(optimiser, self.config, step, len(self.plan))
             loss = sum(self._backward(step, number, group) for number, group in enumerate(self.plan[step]))
+            if loss != loss:
+                raise ConfigError("the loss is not a number any more; lower the recipe's learning rates")
             torch.nn.utils.clip_grad_norm_(parameters, self.config.clip)
             optimiser.step()
             optimiser.zero_grad()
-            if loss != loss:
-                raise ConfigError("the loss is not a number any more; lower the recipe's learning rates")
             progress.step += 1
             progress.loss_sum += loss
             progress.batch += 1
@@ -122,7 +121,7 @@ class PretrainingLoop:
         passages = [source.passages[i] for i in group.passages]
         named = [Label(text) for text in labels.texts]
         bi = self.base.architecture == "bi"
-        prompt = None if bi else self.base.prompt(named)
+        prompt = None if bi else self._prompt(named, passages)
         batch = collate(passages, self.base.text_tokens, prompt, self.base.config.subtoken_pooling)
         batch = batch.to(self.base.device)
         with autocast(self.base.device, self.config.precision):
@@ -137,6 +136,21 @@ class PretrainingLoop:
         (loss * share).backward()
         return float(loss.detach()) * share
 
+    def _prompt(self, labels: Sequence[Label], passages: Sequence[Passage]) -> LabelPrompt:
+        """The labels as they stand before the text; both must fit in one input.
+
+        Raises:
+            ConfigError: they do not.
+        """
+        room = self.base.sub_token_budget(labels)
+        longest = max(passage.ids.size for passage in passages)
+        if longest > room:
+            raise ConfigError(
+                f"{len(labels)} labels leave room for {room} sub-tokens, and a sentence has {longest}; lower the "
+                "recipe's drawing.most, drawing.description or sampling.most_tokens"
+            )
+        return self.base.prompt(labels)
+
     def _key(self) -> str:
         """Digest of all that decides the outcome."""
         settings = {
@@ -147,9 +161,11 @@ class PretrainingLoop:
             "torch": torch.__version__,
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        digest.update(repr(self.plan).encode())
         for source in self.sources:
+            digest.update(source.name.encode())
             for passage, known in zip(source.passages, source.known, strict=True):
-                digest.update(passage.ids.tobytes() + repr((passage.spans, known)).encode())
+                digest.update(passage.ids.tobytes() + passage.starts.tobytes() + repr((passage.spans, known)).encode())
         return digest.hexdigest()
 
 

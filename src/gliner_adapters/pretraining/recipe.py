@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gliner_adapters.corpora.registry import corpus_info, is_corpus
+from gliner_adapters.corpora.registry import corpus_info, corpus_infos, is_corpus
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.training.config import TrainingConfig
 
@@ -38,7 +38,7 @@ class Sampling(_Strict):
 
     sentences: int = Field(60_000, ge=1, description="Sentences drawn in all; one may be drawn several times.")
     corpus_power: float = Field(
-        0.5, ge=0, le=1, description="A corpus is drawn in proportion to its size to this power."
+        0.5, ge=0, le=1, description="A corpus is drawn in proportion to its sentences' weight to this power."
     )
     type_power: float = Field(0.5, ge=0, le=1, description="Sentences of rarer types are preferred by this power.")
     type_boost: float = Field(4.0, ge=1, description="By how much at most.")
@@ -77,15 +77,40 @@ class Shipping(_Strict):
     megabytes: float = Field(16.0, gt=0, description="Largest size of the shipped file.")
 
 
+class Optimisation(_Strict):
+    """How the loop trains: the fields of :class:`TrainingConfig` that mean something here."""
+
+    batch_size: int = Field(32, ge=1, description="Sentences in a step.")
+    learning_rates: dict[str, float] = Field(
+        default_factory=dict, description="Learning rate of an ingredient; else that of full fine-tuning."
+    )
+    weight_decay: float = Field(0.01, ge=0, description="Decay of weight matrices (never of biases and norms).")
+    warmup: float = Field(0.05, ge=0, le=1, description="Share of the steps over which learning rates rise.")
+    decay: Literal["linear", "cosine", "constant"] = Field("linear", description="How they fall afterwards.")
+    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
+    loss: Literal["bce", "focal"] = Field("bce", description="Loss over spans and known labels.")
+    focal_alpha: float = Field(0.75, gt=0, lt=1, description="Weight of positive spans in the focal loss.")
+    focal_gamma: float = Field(2.0, ge=0, description="How strongly the focal loss turns to hard spans.")
+    precision: Literal["fp32", "bf16"] = Field("bf16", description="Arithmetic.")
+    seed: int = Field(1, ge=0, description="Seed of sampling, wording and dropout.")
+    checkpoint_steps: int = Field(200, ge=1, description="Steps between checkpoints.")
+
+    def config(self, **changes: Any) -> TrainingConfig:
+        """As the configuration that the optimiser and the loss read."""
+        return TrainingConfig(**{**self.model_dump(), **changes})
+
+
 class Recipe(_Strict):
     """A pretraining run.
 
     Attributes:
         name: of the base.
         architecture: ``bi`` or ``uni``.
-        start: where its encoders start: ``encoder:minilm``, ``encoder:DIR`` or a base.
+        encoder: the public encoder that ships as a difference: ``encoder:minilm`` or ``encoder:DIR``.
+        warm_start: a base whose weights training starts from instead of the encoder and fresh heads.
         corpora: names of corpora; their training splits are used.
-        held_out: corpora whose sentences (all splits) are removed from the training data.
+        held_out: corpora whose sentences (all splits) are removed from the training data; unless said otherwise,
+            every benchmark and held-out corpus of the registry.
         labels: names and descriptions of each type, by corpus and tag.
         sampling: see :class:`Sampling`.
         drawing: see :class:`LabelDrawing`.
@@ -96,14 +121,15 @@ class Recipe(_Strict):
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     architecture: Literal["bi", "uni"]
-    start: str = "encoder:minilm"
+    encoder: str = Field("encoder:minilm", pattern="^encoder:.+")
+    warm_start: str | None = None
     corpora: tuple[str, ...] = Field(min_length=1)
-    held_out: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = Field(default_factory=lambda: _benchmarks())
     labels: Mapping[str, Mapping[str, TypeTexts]]
     sampling: Sampling = Sampling()
     drawing: LabelDrawing = LabelDrawing()
     shipping: Shipping = Shipping()
-    training: TrainingConfig = TrainingConfig()
+    training: Optimisation = Optimisation()
     group_size: int = Field(16, ge=1)
 
     @model_validator(mode="after")
@@ -111,6 +137,8 @@ class Recipe(_Strict):
         for name in (*self.corpora, *self.held_out):
             if not is_corpus(name):
                 raise ValueError(f"no corpus named {name!r}")
+        if len({corpus_info(n).name for n in self.corpora}) < len(self.corpora):
+            raise ValueError("a corpus is listed twice")
         both = {corpus_info(n).name for n in self.corpora} & {corpus_info(n).name for n in self.held_out}
         if both:
             raise ValueError(f"{', '.join(sorted(both))} is to be trained on and held out; it can be one of them")
@@ -120,9 +148,32 @@ class Recipe(_Strict):
             if tags != known:
                 wrong = ", ".join(sorted(tags ^ known))
                 raise ValueError(f"labels of {name}: each of its types needs its texts, and no other; check {wrong}")
+            _check_texts(name, self.labels[corpus_info(name).name])
+        parts = {"text_encoder", "span_head", "label_head"} | (
+            {"label_encoder"} if self.architecture == "bi" else set()
+        )
+        unknown = sorted(set(self.training.learning_rates) - parts)
+        if unknown:
+            raise ValueError(f"learning_rates: a {self.architecture}-encoder has no {', '.join(unknown)}")
         if self.training.batch_size % self.group_size:
             raise ValueError(f"group_size {self.group_size} does not divide batch_size {self.training.batch_size}")
         return self
+
+
+def _benchmarks() -> tuple[str, ...]:
+    """Corpora that scores are measured on."""
+    return tuple(name for name, info in corpus_infos().items() if info.use in ("benchmark", "held-out"))
+
+
+def _check_texts(corpus: str, types: Mapping[str, TypeTexts]) -> None:
+    """A text must not be blank, nor stand for two types of one corpus."""
+    owners: dict[str, str] = {}
+    for tag, texts in types.items():
+        for text in (*texts.names, *texts.descriptions):
+            if not text.strip():
+                raise ValueError(f"labels of {corpus}: {tag} has an empty text")
+            if owners.setdefault(text.casefold(), tag) != tag:
+                raise ValueError(f"labels of {corpus}: {text!r} stands for both {owners[text.casefold()]} and {tag}")
 
 
 def read_recipe(name_or_path: str | Path) -> Recipe:
@@ -150,7 +201,10 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
 
 def _parse(path: Path) -> dict[str, Any]:
     """A TOML file, or a YAML file by its ending."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
     if path.suffix in (".yaml", ".yml"):
         import yaml
 

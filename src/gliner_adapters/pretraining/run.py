@@ -1,56 +1,268 @@
-"""A pretraining run: train everything, then put it into the low-rank form that ships.
+"""A pretraining run, from corpora and an encoder to a base's folder.
 
-encoder ──► train every part ──► project the differences to low rank ──► train the low-rank form a little further
-             run/full.safetensors                                         base.json, delta.safetensors, README.md
+    train every part          run/full.safetensors, run/full.json; as a GLiNER in run/trained/
+    project to low rank       run/projected/
+    train the low-rank form   base.json, delta.safetensors, README.md
+
+Each stage is kept when it is done, so that a run which is killed goes on with the one it was in.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from gliner_adapters.corpora.registry import corpus_info
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.model import Base, load_base
-from gliner_adapters.pretraining.data import Source, read_sources
-from gliner_adapters.pretraining.loop import LoopResult, PretrainingLoop
-from gliner_adapters.pretraining.recipe import Recipe
+from gliner_adapters.model.embedded import BASE_FILE, DELTA_FILE, BaseRecord, write_delta
+from gliner_adapters.model.export import export_gliner
+from gliner_adapters.model.fresh import marker_rows
+from gliner_adapters.pretraining.card import write_card
+from gliner_adapters.pretraining.data import Source, draw_counts, read_sources
+from gliner_adapters.pretraining.loop import PretrainingLoop
+from gliner_adapters.pretraining.lowrank import LowRank, left_out, project
+from gliner_adapters.pretraining.recipe import Recipe, read_recipe
 from gliner_adapters.provenance import provenance
 from gliner_adapters.training.checkpoints import restore_tensors, tensors_of
+from gliner_adapters.training.config import TrainingConfig
 from gliner_adapters.training.progress import Reporter
 
 RUN_FOLDER = "run"
+#: Seed of the low-rank stage is the recipe's plus this: other sentences, other wordings.
+SECOND_SEED = 1
 
 
-def train_full(
-    base: Base, sources: list[Source], recipe: Recipe, folder: Path, *, resume: bool, reporter: Reporter
+@dataclass
+class Pretrained:
+    """What a run gave.
+
+    Attributes:
+        folder: the base, ready for `load_base`.
+        record: the content of its `base.json`.
+        bytes: size of its delta.
+    """
+
+    folder: Path
+    record: BaseRecord
+    bytes: int
+
+
+def pretrain(
+    recipe: str | Path | Recipe,
+    output: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    resume: bool = False,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> Pretrained:
+    """Pretrain a base on many corpora.
+
+    Args:
+        recipe: a recipe, the name of one in the package, or its file.
+        output: the base's folder. What only the run needs goes to ``run/`` in it, with the fully trained weights.
+        data_dir: where corpora lie.
+        device: where to compute.
+        resume: go on with an unfinished run in ``output``.
+        overwrite: remove what is in ``output`` first.
+        reporter: shows the progress; silent if ``None``.
+
+    Raises:
+        ConfigError: an unusable recipe, a folder that is taken, or a delta larger than the recipe allows.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    folder = Path(output)
+    _check_output(folder, resume=resume, overwrite=overwrite)
+    run = folder / RUN_FOLDER
+    run.mkdir(parents=True, exist_ok=True)
+    with reporter or Reporter(quiet=True) as shown:
+        start = load_base(recipe.encoder, architecture=recipe.architecture, device=device)
+        weights = {name: tensor.clone() for name, tensor in start.network.state_dict().items()}
+        if recipe.warm_start is not None:
+            warm(start, load_base(recipe.warm_start, device=device))
+        sources = read_sources(recipe, start, data_dir)
+        for source in sources:
+            shown.say(f"{source.name}: {len(source.passages)} sentences, left out {sum(source.left_out.values())}")
+        full = _train_full(start, sources, recipe, run, resume=resume, reporter=shown)
+        trained = _as_gliner(start, full, run / "trained")
+        tail = marker_rows(start)
+        delta = project(weights, trained, recipe.shipping, tail)
+        plain = load_base(recipe.encoder, architecture=recipe.architecture, device=device)
+        write_delta(run / "projected", plain, recipe.name, delta)
+        _check_size(run / "projected" / DELTA_FILE, recipe)
+        lost = left_out(weights, trained, recipe.shipping, tail)
+        second = None
+        if recipe.shipping.sentences:
+            delta, second = _train_low_rank(weights, sources, recipe, run, device, resume=resume, reporter=shown)
+        record = write_delta(folder, plain, recipe.name, delta)
+    size = (folder / DELTA_FILE).stat().st_size
+    first = json.loads((run / "full.json").read_text(encoding="utf-8"))
+    record.trained_on = {
+        "recipe": recipe.model_dump(mode="json", exclude={"labels"}),
+        "corpora": _corpora(sources, recipe),
+        "full": first,
+        "low_rank": second,
+        "left_out_by_ranks": lost,
+        "delta_bytes": size,
+        "parameters": start.parameters,
+    }
+    record.write(folder)
+    write_card(folder)
+    return Pretrained(folder, record, size)
+
+
+def _check_output(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Nothing is overwritten unless asked for."""
+    if resume and overwrite:
+        raise ConfigError("--resume goes on with the run that --overwrite removes; give one of them")
+    if overwrite:
+        for name in (BASE_FILE, DELTA_FILE):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / RUN_FOLDER, ignore_errors=True)
+    elif not resume and ((folder / BASE_FILE).exists() or (folder / RUN_FOLDER).exists()):
+        raise ConfigError(f"{folder} holds a base or an unfinished run; --resume, --overwrite or another --output")
+
+
+def _check_size(path: Path, recipe: Recipe) -> None:
+    """The projected form has the size of the final one, so a delta that is too large is found before it is trained."""
+    size = path.stat().st_size
+    if size > recipe.shipping.megabytes * 1e6:
+        raise ConfigError(
+            f"{path} has {size / 1e6:.1f} MB, the recipe allows {recipe.shipping.megabytes:g}; lower the ranks of its "
+            "shipping and go on with --resume"
+        )
+
+
+@torch.no_grad()
+def warm(start: Base, other: Base) -> None:
+    """Copy the text encoder and the heads of another base (and its label encoder, where both have one).
+
+    Rows that one vocabulary has beyond the other stay as they are.
+
+    Raises:
+        ConfigError: the other base has other parts.
+    """
+    theirs = other.network.state_dict()
+    for name, tensor in start.network.state_dict().items():
+        if name not in theirs:
+            raise ConfigError(f"warm_start {other.id} has no {name}; its encoder and heads must be of the same kind")
+        if theirs[name].shape[1:] != tensor.shape[1:]:
+            raise ConfigError(
+                f"warm_start {other.id}: {name} is {tuple(theirs[name].shape)}, not {tuple(tensor.shape)}"
+            )
+        rows = min(len(tensor), len(theirs[name])) if tensor.ndim else None
+        tensor[:rows] = theirs[name][:rows]
+
+
+def _train_full(
+    base: Base, sources: Sequence[Source], recipe: Recipe, run: Path, *, resume: bool, reporter: Reporter
 ) -> Adapter:
     """Train every part, or load what an earlier call has trained."""
     adapter = attach("full", base, [Label("any")])
-    weights, record = folder / "full.safetensors", folder / "full.json"
-    if record.is_file() and resume:
-        restore_tensors(adapter, load_file(weights))
-        return adapter
-    loop = PretrainingLoop(base, adapter, sources, recipe, recipe.training, folder / "full", reporter)
-    result = loop.run(resume=resume)
-    save_file(tensors_of(adapter), weights)
-    record.write_text(json.dumps(_record(result, base), indent=2) + "\n", encoding="utf-8")
-    loop.checkpoints.clear()
+    loop = PretrainingLoop(base, adapter, sources, recipe, recipe.training.config(), run / "full", reporter)
+    _stage(loop, run, "full", resume)
     return adapter
 
 
-def _record(result: LoopResult, base: Base) -> dict[str, Any]:
-    return {
+def _stage(loop: PretrainingLoop, run: Path, name: str, resume: bool) -> None:
+    """Run a stage, or load what an earlier call has made of it.
+
+    Raises:
+        ConfigError: what is there was trained with another recipe or other data.
+    """
+    weights, record = run / f"{name}.safetensors", run / f"{name}.json"
+    if resume and record.is_file():
+        if json.loads(record.read_text(encoding="utf-8"))["key"] != loop.checkpoints.key:
+            raise ConfigError(f"{weights} was trained with another recipe or other data; start anew with --overwrite")
+        restore_tensors(loop.adapter, load_file(weights))
+        return
+    result = loop.run(resume=resume)
+    save_file(tensors_of(loop.adapter), weights)
+    content = {
+        "key": loop.checkpoints.key,
         "steps": result.steps,
         "sentences": result.sentences,
         "curve": result.curve,
         "cost": result.cost.to_dict(),
-        **provenance(base.device),
+        **provenance(loop.base.device),
     }
+    record.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    loop.checkpoints.clear()
+    loop.checkpoints.folder.rmdir()
+
+
+def _as_gliner(base: Base, adapter: Adapter, folder: Path) -> dict[str, Tensor]:
+    """Keep the fully trained network as a GLiNER, to be compared with; its weights."""
+    export_gliner(base, adapter.parts(base.parts), folder)
+    return load_file(folder / "model.safetensors")
+
+
+def _train_low_rank(
+    weights: dict[str, Tensor],
+    sources: Sequence[Source],
+    recipe: Recipe,
+    run: Path,
+    device: str | torch.device,
+    *,
+    resume: bool,
+    reporter: Reporter,
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Train the projected form further; its delta and the stage's record."""
+    projected = load_base(str(run / "projected"), device=device)
+    adapter = LowRank(projected, weights, load_file(run / "projected" / DELTA_FILE))
+    sampling = recipe.sampling.model_copy(update={"sentences": recipe.shipping.sentences})
+    shorter = recipe.model_copy(update={"sampling": sampling})
+    config = low_rank_config(recipe)
+    # Named after what it is trained from: with other ranks, --resume starts this stage anew and keeps the one before.
+    stage = f"low_rank-{projected.fingerprint[:8]}"
+    loop = PretrainingLoop(projected, adapter, sources, shorter, config, run / stage, reporter)
+    _stage(loop, run, stage, resume)
+    return adapter.delta(), json.loads((run / f"{stage}.json").read_text(encoding="utf-8"))
+
+
+def low_rank_config(recipe: Recipe) -> TrainingConfig:
+    """Hyper-parameters of the low-rank stage: the recipe's, with learning rates for what is trained there."""
+    rates, stage = recipe.training.learning_rates, recipe.shipping
+    own = {"text_deltas": stage.learning_rate, "text_vectors": stage.learning_rate}
+    if recipe.architecture == "bi":
+        # The label encoder keeps its distance to the text encoder's rate.
+        slower = rates.get("label_encoder", 3e-5) / rates.get("text_encoder", 1.5e-4)
+        own |= {"label_deltas": stage.learning_rate * slower, "label_vectors": stage.learning_rate * slower}
+    own |= {head: rates.get(head, 5e-4) / 2 for head in ("span_head", "label_head")}
+    return recipe.training.config(learning_rates=own, seed=recipe.training.seed + SECOND_SEED)
+
+
+def _corpora(sources: Sequence[Source], recipe: Recipe) -> list[dict[str, Any]]:
+    """What was trained on, what was left out, and on which terms."""
+    rows = []
+    for source, counts in zip(sources, draw_counts(sources, recipe), strict=True):
+        info = corpus_info(source.name)
+        rows.append(
+            {
+                "name": info.name,
+                "title": info.title,
+                "licence": info.licence.name,
+                "licence_note": info.licence.note,
+                "citations": list(info.citations),
+                "source": f"{info.source.repository}@{info.source.revision}" if info.source else None,
+                "fully_annotated": info.fully_annotated,
+                "sentences": len(source.passages),
+                "drawn": round(float(counts.sum())),
+                "left_out": dict(source.left_out),
+                "lost_mentions": dict(source.lost_mentions),
+                "mentions": dict(zip((label.name for label in info.labels), source.mentions(), strict=True)),
+            }
+        )
+    return rows

@@ -1,0 +1,161 @@
+"""The model card of a pretrained base, written from its `base.json` alone, so that it is always true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gliner_adapters.model.embedded import CARD_FILE, BaseRecord
+
+
+def write_card(folder: Path) -> None:
+    """Write a base's README.md from its `base.json`."""
+    (folder / CARD_FILE).write_text(base_card(BaseRecord.read(folder)), encoding="utf-8")
+
+
+def base_card(record: BaseRecord) -> str:
+    """The text of a base's README.md."""
+    blocks = [
+        "---\nlibrary_name: gliner-adapters\npipeline_tag: token-classification\ntags:\n- gliner\n"
+        "- named-entity-recognition\n- biomedical\nlanguage: en\n---",
+        f"# {record.name}",
+        _summary(record),
+        "## Use",
+        f'```python\nimport gliner_adapters as ga\n\nbase = ga.load_base("{record.name}")\n'
+        'annotator = ga.Annotator(base, ["gene or protein", "disease", "chemical"])\n'
+        'print(annotator.annotate(["Loss of TP53 makes tumours resistant to cisplatin."]))\n```',
+        *_scores(record),
+        *_training(record),
+        *_data(record),
+        "## Limits",
+        _limits(record),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _summary(record: BaseRecord) -> str:
+    kind = (
+        "labels and text have encoders of their own, so label vectors are computed once"
+        if record.architecture == "bi"
+        else "labels are read in the text, before it"
+    )
+    text = (
+        f"A small {record.architecture}-encoder [GLiNER](https://github.com/urchade/GLiNER) for English biomedical "
+        f"text: {kind}. It ships as the difference to `{record.encoder}` (sha256 `{record.encoder_sha256[:12]}`)"
+    )
+    if "delta_bytes" in record.trained_on:
+        text += f": {record.trained_on['delta_bytes'] / 1e6:.1f} MB that stand for "
+        text += f"{record.trained_on['parameters'] / 1e6:.1f}M parameters"
+    return text + "."
+
+
+def _scores(record: BaseRecord) -> list[str]:
+    """Zero-shot scores, one row a corpus and form of the weights."""
+    if not record.scores:
+        return []
+    rows = []
+    for score in record.scores:
+        fixed, tuned = score["at_0.5"], score["tuned"]
+        rows.append(
+            [
+                score["corpus"],
+                score["weights"],
+                f"{fixed['macro_f1']:.4f}",
+                f"{fixed['micro_f1']:.4f}",
+                f"{tuned['macro_f1']:.4f}",
+                f"{tuned['micro_f1']:.4f}",
+                f"{tuned['threshold']:.2f}",
+            ]
+        )
+    head = ["corpus (test)", "weights", "macro F1 at 0.5", "micro F1 at 0.5", "macro F1 tuned", "micro F1 tuned"]
+    intro = (
+        "Exact spans on whole official test sets, label names alone, no sentence of these corpora seen in training. "
+        "`shipped` is this base; `projected` its low-rank form before that was trained further; `trained` every "
+        "parameter trained, which is what the low-rank form is to be compared with. Tuned: the threshold with the "
+        "best macro F1 on devel."
+    )
+    return ["## Zero-shot scores", intro, table([*head, "threshold"], rows)]
+
+
+def _training(record: BaseRecord) -> list[str]:
+    """Recipe and compute."""
+    trained = record.trained_on
+    if not trained:
+        return []
+    recipe, full, second = trained["recipe"], trained["full"], trained["low_rank"]
+    lines = [
+        f"Recipe `{recipe['name']}`: {full['sentences']:,} sentences in {full['steps']:,} steps, every parameter "
+        f"trained from `{recipe['warm_start'] or recipe['encoder']}`; learning rates "
+        + ", ".join(f"{name} {rate:g}" for name, rate in recipe["training"]["learning_rates"].items())
+        + "; binary cross-entropy over all spans and known labels."
+    ]
+    shipping = recipe["shipping"]
+    ranks = f"rank {shipping['text_rank']} (text encoder)"
+    if record.architecture == "bi":
+        ranks += f", {shipping['label_rank']} (label encoder)"
+    lines.append(
+        f"The difference was then projected to {ranks} and {shipping['embedding_rank']} (word embeddings); heads, "
+        "biases and norms ship as they are, all in float16."
+    )
+    if second is not None:
+        lines.append(f"That form was trained on {second['sentences']:,} more sentences in {second['steps']:,} steps.")
+    cost = [f"{stage['cost']['seconds'] / 60:.0f} min on {stage['device']}" for stage in (full, second) if stage]
+    lines.append(f"Compute: {' and '.join(cost)}; peak memory {full['cost']['peak_memory_mb'] / 1000:.1f} GB.")
+    lines.append(f"Command: `{(second or full)['command']}`, commit `{(second or full)['commit']}`.")
+    lost = ", ".join(f"{kind} {100 * share:.0f}%" for kind, share in trained["left_out_by_ranks"].items())
+    lines.append(f"Share of the squared difference that the ranks leave out: {lost}.")
+    return ["## Training", "\n".join(f"- {line}" for line in lines)]
+
+
+def _data(record: BaseRecord) -> list[str]:
+    """Corpora, licences and attribution, and what was left out."""
+    corpora = record.trained_on.get("corpora", [])
+    if not corpora:
+        return []
+    rows = [
+        [c["name"], f"{c['sentences']:,}", f"{c['drawn']:,}", f"{sum(c['mentions'].values()):,}", c["licence"]]
+        for c in corpora
+    ]
+    held_out = record.trained_on["recipe"]["held_out"]
+    removed = [
+        f"- {c['name']}: " + "; ".join(f"{count:,} {reason}" for reason, count in sorted(c["left_out"].items()))
+        for c in corpora
+        if c["left_out"]
+    ]
+    lost = [
+        f"- {c['name']}: " + "; ".join(f"{count:,} {reason}" for reason, count in sorted(c["lost_mentions"].items()))
+        for c in corpora
+        if c["lost_mentions"]
+    ]
+    alike = sorted({c["name"] for c in corpora if "-SA" in c["licence"]})
+    blocks = [
+        "## Data",
+        "Training splits alone. Sentences: after filtering; drawn: how often sentences were drawn in the main stage.",
+        table(["corpus", "sentences", "drawn", "mentions", "licence"], rows),
+        f"Never trained on: {', '.join(held_out)}. Sentences that stand there too, or share twelve words in a row "
+        "with one there, were removed from the corpora above, with the other sentences that were left out:",
+        "\n".join(removed),
+    ]
+    if lost:
+        blocks += ["Mentions that could not be learnt:", "\n".join(lost)]
+    if alike:
+        blocks.append(f"Share-alike terms (CC BY-SA) hold for: {', '.join(alike)}.")
+    blocks += ["### Attribution", "\n".join(f"- **{c['name']}**: {' '.join(c['citations'])}" for c in corpora)]
+    return blocks
+
+
+def _limits(record: BaseRecord) -> str:
+    lines = [
+        f"Spans of at most {record.limits['max_width']} words; English; trained on abstracts, article sentences and "
+        "figure captions.",
+        "A small model: it finds common biomedical types by name, and is meant to be adapted. Types that the corpora "
+        "hardly name (RNA, for one) are found badly zero-shot.",
+        "Not for clinical decisions.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
