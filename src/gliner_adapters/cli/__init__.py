@@ -22,6 +22,7 @@ from gliner_adapters.cli.compare import compare
 from gliner_adapters.cli.convert import convert
 from gliner_adapters.cli.demo import demo
 from gliner_adapters.cli.evaluate import evaluate
+from gliner_adapters.cli.export import export
 from gliner_adapters.cli.pretrain import pretrain
 from gliner_adapters.corpora import FetchError
 from gliner_adapters.errors import AdapterError, BaseModelError, ConfigError, DataError, GlinerAdaptersError
@@ -49,6 +50,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(annotate)
 app.command()(convert)
+app.command()(export)
 app.command()(pretrain)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(adapters.app, name="adapters")

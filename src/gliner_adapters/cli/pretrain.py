@@ -19,19 +19,31 @@ def pretrain(
     data_dir: o.DataDir = None,
     device: o.Device = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run in --output.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove what is in --output first.")] = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Pretrain a base on many corpora."""
-    from gliner_adapters.model import load_base
-    from gliner_adapters.pretraining.data import read_sources
-    from gliner_adapters.pretraining.recipe import read_recipe
-    from gliner_adapters.pretraining.run import RUN_FOLDER, train_full
+    """Pretrain a base on many corpora and write it as a small difference to its encoder.
+
+    Every part is trained; the difference is projected to low rank, trained a little further in that form, and
+    written with its model card. A run that was killed goes on with `--resume` and gives the very same base.
+
+    Examples:
+
+    gliner-adapters pretrain minilm-bi --output my-base
+
+    gliner-adapters pretrain my-recipe.toml --output my-base --resume
+    """
+    from gliner_adapters.pretraining import pretrain as run
     from gliner_adapters.training import Reporter
 
-    parsed = read_recipe(recipe)
-    start = load_base(parsed.start, architecture=parsed.architecture, device=device)
-    sources = read_sources(parsed, start, data_dir)
-    folder = output / RUN_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with Reporter(Console(stderr=True, quiet=quiet), quiet) as reporter:
-        train_full(start, sources, parsed, folder, resume=resume, reporter=reporter)
+    console = Console(stderr=True, quiet=quiet)
+    made = run(
+        recipe,
+        output,
+        data_dir=data_dir,
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        reporter=Reporter(console, quiet),
+    )
+    console.print(f"saved {output}: {made.bytes / 1e6:.1f} MB; load it with `--base {output}`", highlight=False)

@@ -1,0 +1,192 @@
+"""The embedded bases: what ships in the package is their difference to a public encoder.
+
+    base.json           what it is, which encoder it is the difference to, digests, where it came from
+    delta.safetensors   see `delta`
+    README.md           the model card
+
+`pretrain` writes such folders; any of them can be loaded by its path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gliner_adapters.errors import BaseModelError
+from gliner_adapters.model.base import Base
+from gliner_adapters.model.delta import apply_delta
+from gliner_adapters.model.fingerprint import file_sha256
+from gliner_adapters.model.fresh import encoder_folder, from_encoder
+
+#: Where the package keeps its bases.
+EMBEDDED = Path(__file__).resolve().parent.parent / "bases"
+FORMAT_VERSION = 1
+BASE_FILE = "base.json"
+DELTA_FILE = "delta.safetensors"
+CARD_FILE = "README.md"
+
+
+class BaseRecord(BaseModel):
+    """The content of `base.json`.
+
+    Attributes:
+        name: of the base.
+        architecture: ``bi`` or ``uni``.
+        encoder: the ``encoder:`` base that the delta is the difference to.
+        encoder_sha256: digest of that encoder's weights file.
+        delta_sha256: digest of `delta.safetensors`.
+        limits: what GLiNER's configuration said in training; another value would be another model.
+        trained_on: recipe, corpora, cost and versions of the run.
+        scores: zero-shot scores, as far as they were measured when the card was written.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    format_version: int = Field(FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
+    name: str
+    architecture: Literal["bi", "uni"]
+    encoder: str
+    encoder_sha256: str
+    delta_sha256: str
+    limits: dict[str, Any]
+    trained_on: dict[str, Any] = Field(default_factory=dict)
+    scores: list[dict[str, Any]] = Field(default_factory=list)
+
+    @classmethod
+    def read(cls, folder: Path) -> BaseRecord:
+        """Read and check a folder's `base.json`.
+
+        Raises:
+            BaseModelError: it is missing, malformed, or of a newer format.
+        """
+        path = folder / BASE_FILE
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise BaseModelError(f"no base at {folder}: expected {BASE_FILE} there") from None
+        except ValueError as error:
+            raise BaseModelError(f"{path} is not valid JSON: {error}") from None
+        version = content.get("format_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise BaseModelError(
+                f"{path} has format version {version}, this gliner-adapters reads up to {FORMAT_VERSION}; upgrade it"
+            )
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise BaseModelError(f"{path}: {problems}") from None
+
+    def write(self, folder: Path) -> None:
+        """Write `base.json` into a folder."""
+        (folder / BASE_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def embedded_bases() -> list[str]:
+    """Names of the bases in the package."""
+    return sorted(path.parent.name for path in EMBEDDED.glob(f"*/{BASE_FILE}"))
+
+
+def embedded_folder(name: str) -> Path | None:
+    """The folder of an embedded base; ``None`` if there is none of that name."""
+    return EMBEDDED / name if name in embedded_bases() else None
+
+
+def write_delta(folder: Path, start: Base, name: str, delta: dict[str, Tensor]) -> BaseRecord:
+    """Write a base's folder, without its card.
+
+    Args:
+        folder: where to; made if missing.
+        start: the ``encoder:`` base that the delta is the difference to.
+        name: of the base.
+        delta: see :mod:`gliner_adapters.model.delta`; written as float16.
+
+    Raises:
+        BaseModelError: the delta does not fit, or a number is too large for float16.
+    """
+    halves = {key: tensor.detach().cpu().half().contiguous() for key, tensor in delta.items()}
+    infinite = sorted(key for key, tensor in halves.items() if not torch.isfinite(tensor).all())
+    if infinite:
+        raise BaseModelError(f"{', '.join(infinite[:5])}: not finite in float16; train with smaller learning rates")
+    apply_delta(start.network.state_dict(), halves, str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = folder / f".{DELTA_FILE}.new"
+    save_file(halves, fresh)
+    record = BaseRecord(
+        name=name,
+        architecture=start.architecture,
+        encoder=start.id,
+        encoder_sha256=_encoder_sha256(start.id),
+        delta_sha256=file_sha256(fresh),
+        limits=_limits(start),
+    )
+    fresh.replace(folder / DELTA_FILE)
+    record.write(folder)
+    return record
+
+
+def from_delta(folder: Path, name: str) -> Base:
+    """Reconstruct a base over its encoder, strictly.
+
+    Args:
+        folder: with `base.json` and `delta.safetensors`.
+        name: what the base is loaded as; its id.
+
+    Raises:
+        BaseModelError: a digest differs, a tensor is unknown or ill-shaped, or this version would build another
+            network than the one that was trained.
+    """
+    record = BaseRecord.read(folder)
+    path = folder / DELTA_FILE
+    if not path.is_file():
+        raise BaseModelError(f"{folder} misses {DELTA_FILE}")
+    if file_sha256(path) != record.delta_sha256:
+        raise BaseModelError(f"{path} is not the file that {BASE_FILE} describes (its sha256 differs); get it again")
+    found = _encoder_sha256(record.encoder)
+    if found != record.encoder_sha256:
+        raise BaseModelError(
+            f"{name} is the difference to {record.encoder} with sha256 {record.encoder_sha256}, but the encoder here "
+            f"has {found}; install the one that it was trained from"
+        )
+    start = from_encoder(record.encoder, record.architecture, allow_pickle=False)
+    if _limits(start) != record.limits:
+        raise BaseModelError(f"{name} was trained with {record.limits}, this version would build {_limits(start)}")
+    try:
+        delta = load_file(path)
+    except SafetensorError as error:
+        raise BaseModelError(f"{path} is damaged: {error}") from None
+    start.network.load_state_dict(apply_delta(start.network.state_dict(), delta, str(path)))
+    # Over what it is made from: the last bits of the products differ between processors, and an adapter trained on
+    # one must fit the base on another.
+    parts = (record.architecture, record.encoder_sha256, record.delta_sha256)
+    digest = hashlib.sha256("|".join(parts).encode()).hexdigest()
+    return Base(
+        start.network,
+        start.config,
+        start.text_tokens.tokenizer,
+        start.label_tokenizer,
+        id=name,
+        fingerprint=digest,
+    )
+
+
+def _encoder_sha256(encoder: str) -> str:
+    """Digest of the weights file of an ``encoder:`` base."""
+    path = encoder_folder(encoder.removeprefix("encoder:")) / "model.safetensors"
+    if not path.is_file():
+        raise BaseModelError(f"{path} is missing; a base can be the difference to an encoder in safetensors only")
+    return file_sha256(path)
+
+
+def _limits(base: Base) -> dict[str, Any]:
+    """What of GLiNER's configuration decides what a network of given weights computes."""
+    keys = ("hidden_size", "max_width", "max_len", "span_mode", "subtoken_pooling", "ent_token", "sep_token")
+    return {key: getattr(base.config, key) for key in keys if hasattr(base.config, key)}
