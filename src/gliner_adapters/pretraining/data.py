@@ -23,7 +23,7 @@ from gliner_adapters.documents.words import refine_words, word_spans
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import Base, Passage
 from gliner_adapters.model.passages import Segmenter
-from gliner_adapters.pretraining.recipe import Recipe, TypeTexts
+from gliner_adapters.pretraining.recipe import Kind, Recipe, Texts, TypeTexts
 
 #: Two sentences that share so many words in a row are taken for the same one.
 SHARED_WORDS = 12
@@ -37,15 +37,18 @@ class Source:
 
     Attributes:
         name: the corpus.
-        texts: names and descriptions of each type, in the order of the corpus's schema.
-        passages: its sentences; spans carry indices of types.
+        texts: names and descriptions of each type in the order of the corpus's schema, then of the kinds that some
+            types are split into.
+        split: for a type with kinds, the indices of these.
+        passages: its sentences; spans carry indices of types, and again that of the kind where there is one.
         known: for each passage the types that are annotated in it, as indices.
         left_out: sentences that are not trained on, by reason.
         lost_mentions: mentions that cannot be learnt (of kept and left out sentences alike), by reason.
     """
 
     name: str
-    texts: list[TypeTexts]
+    texts: list[Texts]
+    split: dict[int, tuple[int, ...]] = field(default_factory=dict)
     passages: list[Passage] = field(default_factory=list)
     known: list[tuple[int, ...]] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -129,7 +132,7 @@ def read_source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstr
     """
     assert corpus.info is not None
     texts = [recipe.labels[corpus.name][label.tag] for label in corpus.info.labels]
-    source = Source(corpus.name, texts)
+    source = Source(corpus.name, *with_kinds(texts))
     segmenter = Segmenter(base, corpus.labels[:1], "sentence")
     segmenter.label_index = {label.name: i for i, label in enumerate(corpus.labels)}
     seen: set[str] = set()
@@ -143,6 +146,7 @@ def read_source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstr
         known = tuple(range(len(texts))) if corpus.info.fully_annotated else tuple(sorted(found))
         words = gold_words(document)
         for passage in passages:
+            _add_kinds(source, texts, document, words, passage)
             text = passage_text(document, words, passage)
             reason = held.reason(text) or _unusable(passage, known, recipe.sampling.most_tokens)
             key = "".join(normalised_words(text))
@@ -158,6 +162,37 @@ def read_source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstr
         if count and name in ("too_wide", "off_words", "across"):
             source.lost_mentions[name.replace("_", " ")] = count
     return source
+
+
+def with_kinds(types: Sequence[TypeTexts]) -> tuple[list[Texts], dict[int, tuple[int, ...]]]:
+    """Types followed by their kinds, and where the kinds of each type stand."""
+    texts: list[Texts] = list(types)
+    split: dict[int, tuple[int, ...]] = {}
+    for index, one in enumerate(types):
+        if one.split:
+            split[index] = tuple(range(len(texts), len(texts) + len(one.split)))
+            texts += one.split
+    return texts, split
+
+
+def _add_kinds(
+    source: Source,
+    types: Sequence[TypeTexts],
+    document: Document,
+    words: Sequence[tuple[int, int]],
+    passage: Passage,
+) -> None:
+    """Give the spans of types that are split a second entry, of their kind."""
+    for first, last, label in list(passage.spans):
+        if label in source.split:
+            start, end = words[passage.window.start + first][0], words[passage.window.start + last][1]
+            kind = kind_of(types[label].split, document.text[start:end])
+            passage.spans.append((first, last, source.split[label][kind]))
+
+
+def kind_of(kinds: Sequence[Kind], mention: str) -> int:
+    """The first kind whose pattern is found in a mention; the last takes all others."""
+    return next(i for i, kind in enumerate(kinds) if kind.mention is None or re.search(kind.mention, mention))
 
 
 def passage_text(document: Document, words: Sequence[tuple[int, int]], passage: Passage) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gliner_adapters.pretraining.data import Source, draw_counts
-from gliner_adapters.pretraining.recipe import LabelDrawing, Recipe, TypeTexts
+from gliner_adapters.pretraining.recipe import LabelDrawing, Recipe, Texts
 from gliner_adapters.training.order import POOL
 
 
@@ -65,8 +65,12 @@ def plan_steps(sources: Sequence[Source], recipe: Recipe, seed: int) -> list[lis
 
 
 def draw_labels(source: Source, group: Group, drawing: LabelDrawing, generator: np.random.Generator) -> Labels:
-    """The labels of a group: types that are known in one of its sentences, some dropped, shuffled and worded."""
+    """The labels of a group: types known in one of its sentences, some split, some dropped, all shuffled and worded."""
     known = sorted({label for index in group.passages for label in source.known[index]})
+    for label in list(known):
+        if label in source.split and generator.random() < drawing.split:
+            known.remove(label)
+            known += source.split[label]
     kept = known
     if len(known) > 1 and generator.random() < drawing.drop_from:
         kept = [label for label in known if generator.random() >= drawing.drop] or [int(generator.choice(known))]
@@ -74,7 +78,7 @@ def draw_labels(source: Source, group: Group, drawing: LabelDrawing, generator: 
     return Labels(tuple(types), tuple(word_label(source.texts[label], drawing, generator) for label in types))
 
 
-def word_label(texts: TypeTexts, drawing: LabelDrawing, generator: np.random.Generator) -> str:
+def word_label(texts: Texts, drawing: LabelDrawing, generator: np.random.Generator) -> str:
     """One wording of a type, drawn at random."""
     name = str(generator.choice(texts.names))
     if generator.random() < drawing.other_case:

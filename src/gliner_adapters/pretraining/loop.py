@@ -178,7 +178,8 @@ def group_targets(
     rows = torch.zeros(len(passages), len(types))
     for row, index in enumerate(group.passages):
         for label in source.known[index]:
-            if label in place:
-                rows[row, place[label]] = 1.0
+            for column in (label, *source.split.get(label, ())):  # a kind is known where its type is
+                if column in place:
+                    rows[row, place[column]] = 1.0
     lengths = torch.tensor([passage.words for passage in passages])
     return targets, rows.repeat_interleave(lengths, 0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gliner_adapters.corpora.registry import corpus_info, corpus_infos, is_corpus
 from gliner_adapters.errors import ConfigError
@@ -26,11 +27,47 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TypeTexts(_Strict):
+class Texts(_Strict):
     """The texts that stand for one entity type: short names, and descriptions of a sentence."""
 
     names: tuple[str, ...] = Field(min_length=1)
     descriptions: tuple[str, ...] = ()
+
+
+class Kind(Texts):
+    """A narrower type within a type of a corpus, told by the mention's own words.
+
+    Attributes:
+        mention: a regular expression that is searched for in the mention; ``None`` for all that is left.
+    """
+
+    mention: str | None = None
+
+    @field_validator("mention")
+    @classmethod
+    def _is_a_pattern(cls, mention: str | None) -> str | None:
+        try:
+            re.compile(mention or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return mention
+
+
+class TypeTexts(Texts):
+    """A type of a corpus, and the kinds that its mentions can be split into.
+
+    Corpora lump together what users tell apart ("the TP53 gene", "TP53 mRNA" and "TP53" are all GENE). Where the
+    mention's own words settle it, a group of sentences can be scored against the kinds in the type's place. Every
+    mention is of the first kind that matches, so the last kind takes all the others.
+    """
+
+    split: tuple[Kind, ...] = ()
+
+    @model_validator(mode="after")
+    def _last_takes_the_rest(self) -> TypeTexts:
+        if self.split and [kind.mention is None for kind in self.split] != [False] * (len(self.split) - 1) + [True]:
+            raise ValueError("split: each kind but the last needs `mention`, and the last takes what is left")
+        return self
 
 
 class Sampling(_Strict):
@@ -57,6 +94,7 @@ class LabelDrawing(_Strict):
     )
     drop_from: float = Field(0.5, ge=0, le=1, description="Probability that labels of a group are dropped at all.")
     drop: float = Field(0.3, ge=0, lt=1, description="Probability that one label is dropped then.")
+    split: float = Field(0.4, ge=0, le=1, description="Probability that a type's kinds stand in its place.")
     most: int = Field(16, ge=1, description="Labels of a group at most.")
 
     @model_validator(mode="after")
@@ -166,14 +204,23 @@ def _benchmarks() -> tuple[str, ...]:
 
 
 def _check_texts(corpus: str, types: Mapping[str, TypeTexts]) -> None:
-    """A text must not be blank, nor stand for two types of one corpus."""
-    owners: dict[str, str] = {}
-    for tag, texts in types.items():
+    """A text must not be blank, nor stand for two types that are scored side by side.
+
+    A kind stands in its type's place, so those two may share a text.
+    """
+    entries = [(tag, tag, texts) for tag, texts in types.items()]
+    kinds = [(tag, kind) for tag, texts in types.items() for kind in texts.split]
+    entries += [(tag, f"{tag} ({kind.names[0]})", kind) for tag, kind in kinds]  # type: ignore[misc]
+    owners: dict[str, list[tuple[str, str]]] = {}
+    for tag, owner, texts in entries:
         for text in (*texts.names, *texts.descriptions):
             if not text.strip():
-                raise ValueError(f"labels of {corpus}: {tag} has an empty text")
-            if owners.setdefault(text.casefold(), tag) != tag:
-                raise ValueError(f"labels of {corpus}: {text!r} stands for both {owners[text.casefold()]} and {tag}")
+                raise ValueError(f"labels of {corpus}: {owner} has an empty text")
+            others = owners.setdefault(text.casefold(), [])
+            for other_tag, other in others:
+                if other != owner and not (other_tag == tag and tag in (owner, other)):
+                    raise ValueError(f"labels of {corpus}: {text!r} stands for both {other} and {owner}")
+            others.append((tag, owner))
 
 
 def read_recipe(name_or_path: str | Path) -> Recipe:

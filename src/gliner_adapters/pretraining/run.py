@@ -262,7 +262,11 @@ def _corpora(sources: Sequence[Source], recipe: Recipe) -> list[dict[str, Any]]:
                 "drawn": round(float(counts.sum())),
                 "left_out": dict(source.left_out),
                 "lost_mentions": dict(source.lost_mentions),
-                "mentions": dict(zip((label.name for label in info.labels), source.mentions(), strict=True)),
+                "mentions": dict(zip((label.name for label in info.labels), source.mentions(), strict=False)),
+                "kinds": {
+                    info.labels[label].name: {source.texts[k].names[0]: source.mentions()[k] for k in kinds}
+                    for label, kinds in source.split.items()
+                },
             }
         )
     return rows
