@@ -111,7 +111,8 @@ class Shipping(_Strict):
     label_rank: int = Field(16, ge=1, description="Rank of the deltas on the label encoder's matrices.")
     embedding_rank: int = Field(8, ge=0, description="Rank of the deltas on word embeddings; 0 leaves them alone.")
     sentences: int = Field(8_000, ge=0, description="Sentences on which the low-rank form is trained further.")
-    learning_rate: float = Field(3e-4, gt=0, description="Learning rate of the deltas then; heads have half of theirs.")
+    learning_rate: float = Field(3e-4, gt=0, description="Learning rate of the text encoder's deltas then.")
+    label_learning_rate: float = Field(1e-4, gt=0, description="That of the label encoder; heads have half of theirs.")
     megabytes: float = Field(16.0, gt=0, description="Largest size of the shipped file.")
 
 

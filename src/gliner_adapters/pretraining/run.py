@@ -237,9 +237,7 @@ def low_rank_config(recipe: Recipe) -> TrainingConfig:
     rates, stage = recipe.training.learning_rates, recipe.shipping
     own = {"text_deltas": stage.learning_rate, "text_vectors": stage.learning_rate}
     if recipe.architecture == "bi":
-        # The label encoder keeps its distance to the text encoder's rate.
-        slower = rates.get("label_encoder", 3e-5) / rates.get("text_encoder", 1.5e-4)
-        own |= {"label_deltas": stage.learning_rate * slower, "label_vectors": stage.learning_rate * slower}
+        own |= {"label_deltas": stage.label_learning_rate, "label_vectors": stage.label_learning_rate}
     own |= {head: rates.get(head, 5e-4) / 2 for head in ("span_head", "label_head")}
     return recipe.training.config(learning_rates=own, seed=recipe.training.seed + SECOND_SEED)
 
