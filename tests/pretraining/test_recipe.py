@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gliner_adapters.corpora.registry import CorpusInfo, corpus_infos
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.pretraining import Recipe, read_recipe
-from gliner_adapters.pretraining.recipe import LABELS, RECIPES
+from gliner_adapters.pretraining.recipe import LABELS, RECIPES, TypeTexts
 from pretraining.helpers import SAMPLE_LABELS, content
 
 if sys.version_info >= (3, 11):
@@ -94,6 +94,7 @@ def test_every_setting_of_a_file_arrives(tmp_path: Path) -> None:
         name = "own"
         architecture = "uni"
         corpora = ["sample"]
+        held_out = ["bionlp11id"]
         group_size = 8
         [labels.sample]
         Chemical = { names = ["drug"], descriptions = ["a substance"] }
@@ -114,7 +115,7 @@ def test_every_setting_of_a_file_arrives(tmp_path: Path) -> None:
     recipe = read_recipe(path)
     assert (recipe.name, recipe.architecture) == ("own", "uni")
     assert (recipe.corpora, recipe.held_out, recipe.group_size) == (("sample",), ("bionlp11id",), 8)
-    assert recipe.labels["sample"]["Chemical"].model_dump() == {"names": ("drug",), "descriptions": ("a substance",)}
+    assert recipe.labels["sample"]["Chemical"] == TypeTexts(names=("drug",), descriptions=("a substance",))
     assert (recipe.sampling.sentences, recipe.drawing.both, recipe.training.batch_size) == (123, 0.5, 16)
     assert recipe.training.learning_rates == {"span_head": 1e-3}
 

@@ -215,11 +215,9 @@ def _digests(folder: Path) -> dict[str, str]:
 def logits_digest(trained: TrainedAdapter) -> str:
     """sha256 over the bytes of the logits of all spans of two sentences."""
     base, adapter = trained.base, trained.adapter
-    style = adapter.options.label_style
-    predictor = Predictor(
-        base, adapter.plug(base), adapter.labels, adapter.label_inputs(base), precision="fp32", label_style=style
-    )
-    passages = Segmenter(base, adapter.labels, label_style=style).passages([Document(text) for text in TEXTS])
+    reading: dict[str, Any] = {"label_style": adapter.options.label_style, "reserve": adapter.text_overhead()}
+    predictor = Predictor(base, adapter.plug(base), adapter.labels, adapter.label_inputs(base), **reading)
+    passages = Segmenter(base, adapter.labels, **reading).passages([Document(text) for text in TEXTS])
     logits = predictor.logits(predictor.collate(passages))
     return hashlib.sha256(logits.float().cpu().contiguous().numpy().tobytes()).hexdigest()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from gliner_adapters.benchmark.capabilities import capability_table
 from gliner_adapters.benchmark.guarantees import broken_promises
+from gliner_adapters.benchmark.readme_bases import bases_parts
 from gliner_adapters.benchmark.results import markdown_table, read_results
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import load_base
@@ -21,14 +22,16 @@ def readme_parts(results: Path) -> dict[str, str]:
     """Every part by name, from a folder of results.
 
     Args:
-        results: holds scores, and ``speed/gliner.json``, ``speed/training.json`` and ``guarantees/core.json``.
+        results: holds scores, ``speed/gliner.json``, ``speed/training.json`` and ``guarantees/core.json``, and what
+            :func:`~gliner_adapters.benchmark.readme_bases.bases_parts` reads.
     """
-    bases = [load_base("encoder:minilm"), load_base("encoder:minilm", architecture="uni")]
+    bases = [load_base("minilm-bi"), load_base("minilm-uni")]
     return {
         "results": markdown_table(read_results(results)),
         "methods": capability_table(bases),
         "speed": _speed(_read(results / "speed" / "gliner.json"), _read(results / "speed" / "training.json")),
         "guarantees": _guarantees(_read(results / "guarantees" / "core.json")),
+        **bases_parts(results),
     }
 
 

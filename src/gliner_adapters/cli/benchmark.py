@@ -104,6 +104,29 @@ def zero_shot(
 
 
 @app.command()
+def footprint(
+    base: Annotated[list[str] | None, typer.Option("--base", help="Repeatable; by default the embedded bases.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Fresh processes a base.")] = 5,
+    wheel: Annotated[Path | None, typer.Option(exists=True, help="The built package, to be weighed.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
+) -> None:
+    """Measure what a base weighs, and how long a fresh process takes from its start to the first entity.
+
+    Example:
+
+    gliner-adapters benchmark footprint --output footprint.json
+    """
+    from gliner_adapters.benchmark.footprint import footprint_table, measure_footprint
+    from gliner_adapters.model.embedded import embedded_bases
+
+    result = measure_footprint(base or embedded_bases(), rounds, wheel)
+    Console().print(footprint_table(result))
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
 def readme(
     file: Annotated[Path, typer.Argument(help="The README to fill.")],
     results: Annotated[Path, typer.Option(help="The folder of results.")] = Path("benchmark/results"),

@@ -39,18 +39,18 @@ class Source:
         name: the corpus.
         texts: names and descriptions of each type in the order of the corpus's schema, then of the kinds that some
             types are split into.
-        split: for a type with kinds, the indices of these.
         passages: its sentences; spans carry indices of types, and again that of the kind where there is one.
         known: for each passage the types that are annotated in it, as indices.
+        split: for a type with kinds, the indices of these.
         left_out: sentences that are not trained on, by reason.
         lost_mentions: mentions that cannot be learnt (of kept and left out sentences alike), by reason.
     """
 
     name: str
     texts: list[Texts]
-    split: dict[int, tuple[int, ...]] = field(default_factory=dict)
     passages: list[Passage] = field(default_factory=list)
     known: list[tuple[int, ...]] = field(default_factory=list)
+    split: dict[int, tuple[int, ...]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     lost_mentions: Counter[str] = field(default_factory=Counter)
 
@@ -132,7 +132,8 @@ def read_source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstr
     """
     assert corpus.info is not None
     texts = [recipe.labels[corpus.name][label.tag] for label in corpus.info.labels]
-    source = Source(corpus.name, *with_kinds(texts))
+    with_their_kinds, split = with_kinds(texts)
+    source = Source(corpus.name, with_their_kinds, split=split)
     segmenter = Segmenter(base, corpus.labels[:1], "sentence")
     segmenter.label_index = {label.name: i for i, label in enumerate(corpus.labels)}
     seen: set[str] = set()

@@ -1,0 +1,105 @@
+"""The README's figures of the embedded bases, from their result files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+#: Corpora in the order of their columns.
+CORPORA = ("bc5cdr", "jnlpba", "bionlp11id")
+
+
+def bases_parts(results: Path) -> dict[str, str]:
+    """The parts ``zero-shot``, ``low-rank``, ``start`` and ``footprint``.
+
+    Args:
+        results: holds ``zero-shot/*.json``, ``bases/*.json`` and ``footprint.json``.
+    """
+    records = [_read(path) for path in sorted((results / "zero-shot").glob("*.json"))]
+    return {
+        "zero-shot": zero_shot_part(records),
+        "low-rank": low_rank_part(records),
+        "start": start_part([_read(path) for path in sorted((results / "bases").glob("*.json"))]),
+        "footprint": footprint_part(_read(results / "footprint.json")),
+    }
+
+
+def zero_shot_part(records: list[dict[str, Any]]) -> str:
+    """Macro and micro F1 of the shipped bases, at both thresholds."""
+    lines = ["| base | corpus (test) | macro F1 at 0.5 | micro F1 at 0.5 | macro F1 tuned | micro F1 tuned | threshold |"]
+    lines.append("|---" * 7 + "|")
+    for record in records:
+        for score in sorted(_of(record, "shipped"), key=lambda s: CORPORA.index(s["corpus"])):
+            fixed, tuned = score["at_0.5"], score["tuned"]
+            cells = [f"`{record['base']}`", score["corpus"]]
+            cells += [_with_interval(part, metric) for part in (fixed, tuned) for metric in ("macro_f1", "micro_f1")]
+            lines.append("| " + " | ".join([*cells, f"{tuned['threshold']:.2f}"]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def low_rank_part(records: list[dict[str, Any]]) -> str:
+    """What the low-rank form costs: macro F1 of every form of the weights."""
+    forms = ("trained", "projected", "shipped")
+    lines = ["| base | corpus (test) | every parameter trained | projected | shipped | shipped against trained |"]
+    lines.append("|---" * 6 + "|")
+    for record in records:
+        by_form = {form: {s["corpus"]: s for s in _of(record, form)} for form in forms}
+        for corpus in CORPORA:
+            if corpus not in by_form["trained"]:
+                continue
+            figures = {form: by_form[form][corpus]["at_0.5"]["macro_f1"] for form in forms}
+            cells = [f"`{record['base']}`", corpus, *(f"{figures[form]:.4f}" for form in forms)]
+            cells.append(f"{100 * (figures['shipped'] - figures['trained']):+.1f} points")
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def start_part(records: list[dict[str, Any]]) -> str:
+    """Full fine-tuning from the plain encoder and from embedded bases, by number of training sentences."""
+    table: dict[int, dict[str, dict[str, Any]]] = {}
+    for record in records:
+        table.setdefault(record["train_passages"], {})[record["base"]] = record
+    bases = sorted({record["base"] for record in records}, key=lambda base: not base.startswith("encoder:"))
+    lines = ["| training sentences | epochs | " + " | ".join(f"`{base}`" for base in bases) + " |"]
+    lines.append("|---" * (2 + len(bases)) + "|")
+    for sentences, row in sorted(table.items()):
+        epochs = {record["training"]["epochs"] for record in row.values()}
+        figures = [_with_interval(row[base]["report"], "macro_f1") if base in row else "" for base in bases]
+        lines.append(f"| {sentences:,} | {', '.join(map(str, epochs))} | " + " | ".join(figures) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def footprint_part(record: dict[str, Any]) -> str:
+    """Sizes, time to the first entity and memory."""
+    lines = ["| base | ships | parameters | first entity in a fresh process | of it loading | peak memory |"]
+    lines.append("|---" * 6 + "|")
+    for base, found in record["bases"].items():
+        cells = [
+            f"`{base}`",
+            f"{found['delta_bytes'] / 1e6:.1f} MB" if found["delta_bytes"] else "",
+            f"{found['parameters'] / 1e6:.1f}M",
+            f"{found['first_entity_seconds']:.1f} s",
+            f"{found['seconds']['load']:.1f} s",
+            f"{found['peak_memory_mb'] / 1000:.2f} GB",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    text = "\n".join(lines) + "\n"
+    if record["wheel"]:
+        text += f"\nThe wheel with both: {record['wheel']['bytes'] / 1e6:.1f} MB.\n"
+    return text
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _of(record: dict[str, Any], form: str) -> list[dict[str, Any]]:
+    return [score for score in record["scores"] if score["weights"] == form]
+
+
+def _with_interval(scores: dict[str, Any], metric: str) -> str:
+    interval = (scores.get("intervals") or {}).get(metric)
+    text = f"{scores[metric]:.4f}"
+    return f"{text} ({interval['low']:.3f} to {interval['high']:.3f})" if interval else text
