@@ -41,7 +41,7 @@ def small(encoder: str, architecture: str = "bi", **changes: Any) -> Recipe:
             "encoder": encoder,
             "group_size": 4,
             "sampling": {"sentences": 48, "most_tokens": 100},
-            "shipping": {"text_rank": 4, "label_rank": 2, "embedding_rank": 1, "sentences": 24},
+            "shipping": {"text_rank": 4, "label_rank": 2, "embedding_rank": 1, "stages": [{"sentences": 24}]},
             "training": {
                 "batch_size": 8,
                 "precision": "fp32",
@@ -76,7 +76,7 @@ def test_what_ships_is_small_and_says_what_it_is(made: Path, encoder: str) -> No
     assert matrices
     assert all("|" in name or delta[name].numel() <= 1024 for name in matrices)
     assert record.trained_on["full"]["sentences"] == pytest.approx(48, abs=12)
-    assert record.trained_on["low_rank"]["sentences"] == pytest.approx(24, abs=8)
+    assert record.trained_on["low_rank"][0]["sentences"] == pytest.approx(24, abs=8)
     assert record.trained_on["corpora"][0]["name"] == "sample"
     assert 0 < record.trained_on["left_out_by_ranks"]["text encoder"] < 1
     card = (made / "README.md").read_text()
@@ -173,9 +173,9 @@ def test_another_recipe_does_not_go_on_with_this_run(encoder: str, tmp_path: Pat
         pretrain(small(encoder, sampling={"sentences": 40}), tmp_path, resume=True)
     # Other ranks are another last stage over the same trained weights.
     before = json.loads((tmp_path / "run" / "full.json").read_text())
-    pretrain(small(encoder, shipping={"text_rank": 3, "label_rank": 2, "sentences": 0}), tmp_path, resume=True)
+    pretrain(small(encoder, shipping={"text_rank": 3, "label_rank": 2, "stages": []}), tmp_path, resume=True)
     assert json.loads((tmp_path / "run" / "full.json").read_text()) == before
-    assert BaseRecord.read(tmp_path).trained_on["low_rank"] is None
+    assert BaseRecord.read(tmp_path).trained_on["low_rank"] == []
     pretrain(small(encoder, sampling={"sentences": 40}), tmp_path, overwrite=True)
     with pytest.raises(ConfigError, match="give one of them"):
         pretrain(small(encoder), tmp_path, overwrite=True, resume=True)
@@ -183,7 +183,7 @@ def test_another_recipe_does_not_go_on_with_this_run(encoder: str, tmp_path: Pat
 
 def test_too_large_to_ship(encoder: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the recipe allows 0\.01; lower the ranks"):
-        pretrain(small(encoder, shipping={"megabytes": 0.01, "sentences": 0}), tmp_path)
+        pretrain(small(encoder, shipping={"megabytes": 0.01, "stages": []}), tmp_path)
     assert not (tmp_path / BASE_FILE).exists()
 
 

@@ -82,7 +82,7 @@ def _training(record: BaseRecord) -> list[str]:
     trained = record.trained_on
     if not trained:
         return []
-    recipe, full, second = trained["recipe"], trained["full"], trained["low_rank"]
+    recipe, full, further = trained["recipe"], trained["full"], trained["low_rank"]
     lines = [
         f"Recipe `{recipe['name']}`: {full['sentences']:,} sentences in {full['steps']:,} steps, every parameter "
         f"trained from `{recipe['warm_start'] or recipe['encoder']}`; learning rates "
@@ -97,14 +97,24 @@ def _training(record: BaseRecord) -> list[str]:
         f"The difference was then projected to {ranks} and {shipping['embedding_rank']} (word embeddings); heads, "
         "biases and norms ship as they are, all in float16."
     )
-    if second is not None:
-        lines.append(f"That form was trained on {second['sentences']:,} more sentences in {second['steps']:,} steps.")
-    cost = [f"{stage['cost']['seconds'] / 60:.0f} min on {stage['device']}" for stage in (full, second) if stage]
-    lines.append(f"Compute: {' and '.join(cost)}; peak memory {full['cost']['peak_memory_mb'] / 1000:.1f} GB.")
-    lines.append(f"Command: `{(second or full)['command']}`, commit `{(second or full)['commit']}`.")
+    lines += [
+        f"That form was trained on {stage['sentences']:,} more sentences in {stage['steps']:,} steps."
+        for stage in further
+    ]
+    stages = [full, *further]
+    seconds = " + ".join(f"{stage['cost']['seconds'] / 60:.0f}" for stage in stages)
+    lines.append(
+        f"Compute: {seconds} min on {full['device']}; peak memory {full['cost']['peak_memory_mb'] / 1000:.1f} GB."
+    )
+    lines.append(f"Command: `{stages[-1]['command']}`, at the commits {', '.join(_commits(stages))}.")
     lost = ", ".join(f"{kind} {100 * share:.0f}%" for kind, share in trained["left_out_by_ranks"].items())
     lines.append(f"Share of the squared difference that the ranks leave out: {lost}.")
     return ["## Training", "\n".join(f"- {line}" for line in lines)]
+
+
+def _commits(stages: list[dict[str, Any]]) -> list[str]:
+    """The commits that the stages ran at, each once, in their order."""
+    return [f"`{commit}`" for commit in dict.fromkeys(str(stage["commit"]) for stage in stages)]
 
 
 def _data(record: BaseRecord) -> list[str]:

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -25,6 +25,9 @@ LABELS = Path(__file__).parent / "labels.toml"
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Settings = TypeVar("Settings", bound=_Strict)
 
 
 class Texts(_Strict):
@@ -104,16 +107,24 @@ class LabelDrawing(_Strict):
         return self
 
 
+class Stage(_Strict):
+    """One further training of the low-rank form; what is not given stays as in the main stage."""
+
+    sentences: int = Field(8_000, ge=1, description="Sentences drawn.")
+    learning_rate: float = Field(3e-4, gt=0, description="Learning rate of the text encoder's deltas.")
+    label_learning_rate: float = Field(1e-4, gt=0, description="That of the label encoder; heads have half of theirs.")
+    sampling: dict[str, Any] = Field(default_factory=dict, description="Other values of the table `sampling`.")
+    drawing: dict[str, Any] = Field(default_factory=dict, description="Other values of the table `drawing`.")
+
+
 class Shipping(_Strict):
     """What is shipped in place of the trained weights: low-rank deltas, and heads as they are."""
 
     text_rank: int = Field(48, ge=1, description="Rank of the deltas on the text encoder's matrices.")
     label_rank: int = Field(16, ge=1, description="Rank of the deltas on the label encoder's matrices.")
     embedding_rank: int = Field(8, ge=0, description="Rank of the deltas on word embeddings; 0 leaves them alone.")
-    sentences: int = Field(8_000, ge=0, description="Sentences on which the low-rank form is trained further.")
-    learning_rate: float = Field(3e-4, gt=0, description="Learning rate of the text encoder's deltas then.")
-    label_learning_rate: float = Field(1e-4, gt=0, description="That of the label encoder; heads have half of theirs.")
     megabytes: float = Field(16.0, gt=0, description="Largest size of the shipped file.")
+    stages: tuple[Stage, ...] = Field((Stage(),), description="How the low-rank form is trained further, in turn.")
 
 
 class Optimisation(_Strict):
@@ -173,6 +184,8 @@ class Recipe(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
+        for stage in self.shipping.stages:  # their tables are checked like the main ones
+            self.in_stage(stage)
         for name in (*self.corpora, *self.held_out):
             if not is_corpus(name):
                 raise ValueError(f"no corpus named {name!r}")
@@ -197,6 +210,16 @@ class Recipe(_Strict):
         if self.training.batch_size % self.group_size:
             raise ValueError(f"group_size {self.group_size} does not divide batch_size {self.training.batch_size}")
         return self
+
+    def in_stage(self, stage: Stage) -> Recipe:
+        """The recipe as a further stage draws by it."""
+        sampling = _changed(self.sampling, {**stage.sampling, "sentences": stage.sentences})
+        return self.model_copy(update={"sampling": sampling, "drawing": _changed(self.drawing, stage.drawing)})
+
+
+def _changed(table: Settings, changes: Mapping[str, Any]) -> Settings:
+    """A table with other values, checked anew."""
+    return type(table).model_validate({**table.model_dump(), **changes})
 
 
 def _benchmarks() -> tuple[str, ...]:

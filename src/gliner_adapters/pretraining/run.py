@@ -32,15 +32,13 @@ from gliner_adapters.pretraining.card import write_card
 from gliner_adapters.pretraining.data import Source, draw_counts, read_sources
 from gliner_adapters.pretraining.loop import PretrainingLoop
 from gliner_adapters.pretraining.lowrank import LowRank, left_out, project
-from gliner_adapters.pretraining.recipe import Recipe, read_recipe
+from gliner_adapters.pretraining.recipe import Recipe, Stage, read_recipe
 from gliner_adapters.provenance import provenance
 from gliner_adapters.training.checkpoints import restore_tensors, tensors_of
 from gliner_adapters.training.config import TrainingConfig
 from gliner_adapters.training.progress import Reporter
 
 RUN_FOLDER = "run"
-#: Seed of the low-rank stage is the recipe's plus this: other sentences, other wordings.
-SECOND_SEED = 1
 
 
 @dataclass
@@ -103,9 +101,9 @@ def pretrain(
         write_delta(run / "projected", plain, recipe.name, delta)
         _check_size(run / "projected" / DELTA_FILE, recipe)
         lost = left_out(weights, trained, recipe.shipping, tail)
-        second = None
-        if recipe.shipping.sentences:
-            delta, second = _train_low_rank(weights, sources, recipe, run, device, resume=resume, reporter=shown)
+        further: list[dict[str, Any]] = []
+        if recipe.shipping.stages:
+            delta, further = _train_low_rank(weights, sources, recipe, run, device, resume=resume, reporter=shown)
         record = write_delta(folder, plain, recipe.name, delta)
     size = (folder / DELTA_FILE).stat().st_size
     first = json.loads((run / "full.json").read_text(encoding="utf-8"))
@@ -113,7 +111,7 @@ def pretrain(
         "recipe": recipe.model_dump(mode="json", exclude={"labels"}),
         "corpora": _corpora(sources, recipe),
         "full": first,
-        "low_rank": second,
+        "low_rank": further,
         "left_out_by_ranks": lost,
         "delta_bytes": size,
         "parameters": start.parameters,
@@ -218,28 +216,32 @@ def _train_low_rank(
     *,
     resume: bool,
     reporter: Reporter,
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Train the projected form further; its delta and the stage's record."""
+) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """Train the projected form further, stage by stage; its delta and the stages' records."""
     projected = load_base(str(run / "projected"), device=device)
     adapter = LowRank(projected, weights, load_file(run / "projected" / DELTA_FILE))
-    sampling = recipe.sampling.model_copy(update={"sentences": recipe.shipping.sentences})
-    shorter = recipe.model_copy(update={"sampling": sampling})
-    config = low_rank_config(recipe)
-    # Named after what it is trained from: with other ranks, --resume starts this stage anew and keeps the one before.
-    stage = f"low_rank-{projected.fingerprint[:8]}"
-    loop = PretrainingLoop(projected, adapter, sources, shorter, config, run / stage, reporter)
-    _stage(loop, run, stage, resume)
-    return adapter.delta(), json.loads((run / f"{stage}.json").read_text(encoding="utf-8"))
+    records = []
+    for number, stage in enumerate(recipe.shipping.stages, 1):
+        config = low_rank_config(recipe, stage, number)
+        # Named after what it is trained from: with other ranks, --resume starts the stages anew.
+        name = f"low_rank-{projected.fingerprint[:8]}-{number}"
+        loop = PretrainingLoop(projected, adapter, sources, recipe.in_stage(stage), config, run / name, reporter)
+        _stage(loop, run, name, resume)
+        records.append(json.loads((run / f"{name}.json").read_text(encoding="utf-8")))
+    return adapter.delta(), records
 
 
-def low_rank_config(recipe: Recipe) -> TrainingConfig:
-    """Hyper-parameters of the low-rank stage: the recipe's, with learning rates for what is trained there."""
-    rates, stage = recipe.training.learning_rates, recipe.shipping
+def low_rank_config(recipe: Recipe, stage: Stage, number: int) -> TrainingConfig:
+    """Hyper-parameters of a low-rank stage: the recipe's, with learning rates for what is trained there.
+
+    Each stage has a seed of its own: other sentences, other wordings.
+    """
+    rates = recipe.training.learning_rates
     own = {"text_deltas": stage.learning_rate, "text_vectors": stage.learning_rate}
     if recipe.architecture == "bi":
         own |= {"label_deltas": stage.label_learning_rate, "label_vectors": stage.label_learning_rate}
     own |= {head: rates.get(head, 5e-4) / 2 for head in ("span_head", "label_head")}
-    return recipe.training.config(learning_rates=own, seed=recipe.training.seed + SECOND_SEED)
+    return recipe.training.config(learning_rates=own, seed=recipe.training.seed + number)
 
 
 def _corpora(sources: Sequence[Source], recipe: Recipe) -> list[dict[str, Any]]:
