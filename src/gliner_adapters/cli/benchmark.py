@@ -52,13 +52,11 @@ def table(
 
 @app.command()
 def methods() -> None:
-    """Print what each method trains, found by attaching it to `encoder:minilm`, as a Markdown table."""
+    """Print what each method trains, found by attaching it to the embedded bases, as a Markdown table."""
     from gliner_adapters.benchmark.capabilities import capability_table
     from gliner_adapters.model import load_base
 
-    typer.echo(
-        capability_table([load_base("encoder:minilm"), load_base("encoder:minilm", architecture="uni")]), nl=False
-    )
+    typer.echo(capability_table([load_base("minilm-bi"), load_base("minilm-uni")]), nl=False)
 
 
 @app.command(name="zero-shot")

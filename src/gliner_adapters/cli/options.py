@@ -18,7 +18,8 @@ BaseName = Annotated[
     str,
     typer.Option(
         "--base",
-        help="A GLiNER: hub id or folder; or `encoder:minilm` / `encoder:DIR` for fresh heads on a plain encoder.",
+        help="`minilm-bi` or `minilm-uni`; a GLiNER's hub id or folder; or `encoder:minilm` / `encoder:DIR` for fresh "
+        "heads on a plain encoder.",
     ),
 ]
 Architecture = Annotated[

