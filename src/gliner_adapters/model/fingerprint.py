@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -24,7 +25,14 @@ def fingerprint(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """sha256 of a file, read in pieces (`hashlib.file_digest` is younger than Python 3.10)."""
+    """sha256 of a file; one that has not changed since is not read again."""
+    found = path.stat()
+    return _digest(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, size: int, modified: int) -> str:
+    """Read in pieces (`hashlib.file_digest` is younger than Python 3.10); size and time only tell files apart."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 22):
