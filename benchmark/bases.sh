@@ -11,7 +11,7 @@ bases=("${@:-encoder:minilm minilm-bi}")
 runs=${RUNS:-runs/bases}
 mkdir -p "$results"
 
-# run BASE SENTENCES EPOCHS EPOCHS_BETWEEN_EVALUATIONS
+# run BASE SENTENCES EPOCHS      devel is read once, at the end, for the threshold
 run() {
   local base=$1 sentences=$2 limit=() resume=()
   local name=${base//:/-}_full_bc5cdr_$sentences
@@ -19,15 +19,15 @@ run() {
   [ -f "$results/$name.json" ] && return
   [ -d "$runs/$name/run/checkpoint" ] && resume=(--resume)
   if [ ! -f "$runs/$name/adapter_config.json" ]; then
-    gliner-adapters adapt --base "$base" --corpus bc5cdr --method full --seed 1 --epochs "$3" --evaluate-every "$4" \
+    gliner-adapters adapt --base "$base" --corpus bc5cdr --method full --seed 1 --epochs "$3" --evaluate-every "$3" \
       --output "$runs/$name" "${limit[@]}" "${resume[@]}"
   fi
   gliner-adapters evaluate "$runs/$name" --corpus bc5cdr --output "$results/$name.json"
 }
 
 for base in ${bases[*]}; do
-  run "$base" 50 30 10
-  run "$base" 200 20 10
-  run "$base" 1000 6 3
-  run "$base" all 3 1
+  run "$base" 50 20
+  run "$base" 200 10
+  run "$base" 1000 5
+  run "$base" all 2
 done
