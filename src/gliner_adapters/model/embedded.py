@@ -46,6 +46,7 @@ class BaseRecord(BaseModel):
         limits: what GLiNER's configuration said in training; another value would be another model.
         trained_on: recipe, corpora, cost and versions of the run.
         scores: zero-shot scores, as far as they were measured when the card was written.
+        notes: what a reader of the card should know and no other field says.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -59,6 +60,7 @@ class BaseRecord(BaseModel):
     limits: dict[str, Any]
     trained_on: dict[str, Any] = Field(default_factory=dict)
     scores: list[dict[str, Any]] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
 
     @classmethod
     def read(cls, folder: Path) -> BaseRecord:

@@ -109,6 +109,7 @@ def _training(record: BaseRecord) -> list[str]:
     lines.append(f"Command: `{stages[-1]['command']}`, at the commits {', '.join(_commits(stages))}.")
     lost = ", ".join(f"{kind} {100 * share:.0f}%" for kind, share in trained["left_out_by_ranks"].items())
     lines.append(f"Share of the squared difference that the ranks leave out: {lost}.")
+    lines += record.notes
     return ["## Training", "\n".join(f"- {line}" for line in lines)]
 
 
