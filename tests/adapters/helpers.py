@@ -46,12 +46,10 @@ def trained_adapter(base: Base, method: str, labels: tuple[Label, ...] = LABELS,
 
 def logits(trained: TrainedAdapter) -> Tensor:
     """What the adapter gives for all texts, as one batch."""
-    style = trained.adapter.options.label_style
-    base, labels = trained.base, trained.adapter.labels
-    predictor = Predictor(
-        base, trained.adapter.plug(base), labels, trained.adapter.label_inputs(base), label_style=style
-    )
-    batch = predictor.collate(Segmenter(base, labels, "window", style).passages(free()))
+    base, adapter = trained.base, trained.adapter
+    reading: dict[str, Any] = {"label_style": adapter.options.label_style, "reserve": adapter.text_overhead()}
+    predictor = Predictor(base, adapter.plug(base), adapter.labels, adapter.label_inputs(base), **reading)
+    batch = predictor.collate(Segmenter(base, adapter.labels, "window", **reading).passages(free()))
     return predictor.logits(batch)
 
 

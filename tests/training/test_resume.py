@@ -107,6 +107,20 @@ def test_killed_and_resumed(
     assert (tmp_path / "run.safetensors").read_bytes() == uninterrupted(method, name)
 
 
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("injection-cross", "uni-bert"), ("injection-deep", "bi-modernbert"), ("lora+heads", "uni-deberta")],
+)
+def test_what_starts_at_random_or_drops_out_resumes_too(
+    method: str, name: str, tiny: Callable[[str], TinyBase], tmp_path: Path, processes: Any, uninterrupted: Any
+) -> None:
+    """Prompts and deltas are drawn when attached, and deltas have dropout; both are as in the run that was killed."""
+    arguments = (str(tiny(name).folder), method, quick(checkpoint_steps=2), tmp_path / "run")
+    assert outcome(processes, *arguments, {"step": 7}) == -signal.SIGKILL
+    assert outcome(processes, *arguments) == 0
+    assert (tmp_path / "run.safetensors").read_bytes() == uninterrupted(method, name)
+
+
 @pytest.mark.parametrize("renames", [[1], [2], [3], [2, 1], [4, 2, 2]], ids=str)
 def test_killed_while_a_checkpoint_is_written(
     renames: list[int], tiny: Callable[[str], TinyBase], tmp_path: Path, processes: Any, uninterrupted: Any

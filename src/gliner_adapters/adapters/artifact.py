@@ -3,6 +3,7 @@
     adapter_config.json         what it is, which base it fits, labels, threshold, where it came from
     adapter_model.safetensors   trained tensors by name, and `label_vectors` (bi-encoders)
     README.md                   the model card
+    peft/PART/                  low-rank deltas once more, as `peft` writes them, for other programs to read
 
 In a bi-encoder the label vectors are constants after training. They are always saved; the deployable form leaves
 out what produced them. Loading is strict: anything missing, unknown, ill-shaped, made for another base or by a
@@ -30,6 +31,7 @@ from gliner_adapters.adapters.config import (
     BaseReference,
     LabelEntry,
 )
+from gliner_adapters.adapters.peft_format import clear_peft, write_peft
 from gliner_adapters.errors import AdapterError, ConfigError
 from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.methods.base import PRODUCERS
@@ -91,9 +93,14 @@ def describe(
         trained_parameters=sum(p.numel() for p in adapter.trained().values()),
         trained_on=trained_on or {},
         metrics=metrics or {},
-        versions={name: version(name) for name in ("gliner-adapters", "gliner", "torch", "transformers")},
+        versions={name: version(name) for name in _made_with(adapter)},
     )
     return TrainedAdapter(adapter, base, config)
+
+
+def _made_with(adapter: Adapter) -> list[str]:
+    """The packages whose versions an adapter's numbers depend on."""
+    return ["gliner-adapters", "gliner", "torch", "transformers", *(["peft"] if adapter.peft_deltas() else [])]
 
 
 def save_adapter(trained: TrainedAdapter, folder: str | Path, *, deployable: bool = False) -> Path:
@@ -117,9 +124,12 @@ def save_adapter(trained: TrainedAdapter, folder: str | Path, *, deployable: boo
     fresh = folder / f".{WEIGHTS_FILE}.new"
     save_file(tensors, fresh)
     config = trained.config.model_copy(update={"deployable": deployable, "weights_sha256": file_sha256(fresh)})
+    clear_peft(folder)  # an interrupted save leaves none of another adapter
     fresh.replace(folder / WEIGHTS_FILE)
     config.write(folder)
-    (folder / CARD_FILE).write_text(model_card(config), encoding="utf-8")
+    deltas = trained.adapter.peft_deltas()
+    written = write_peft(folder, {p: d for p, d in deltas.items() if not (deployable and _makes_labels(p))})
+    (folder / CARD_FILE).write_text(model_card(config, written), encoding="utf-8")
     if deployable == trained.adapter.deployable:  # else the folder holds less than what is in memory
         trained.config, trained.folder = config, folder
     return folder
@@ -138,7 +148,7 @@ def _tensors(adapter: Adapter, deployable: bool) -> dict[str, Tensor]:
 
 
 def _makes_labels(name: str) -> bool:
-    """Whether a parameter only serves to make label vectors."""
+    """Whether a parameter, or a part, only serves to make label vectors."""
     return name.split(".", 1)[0] in PRODUCERS
 
 

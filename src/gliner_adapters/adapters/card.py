@@ -1,20 +1,27 @@
-"""The model card of an adapter, written from its configuration alone, so that it is always true."""
+"""The model card of an adapter, written from what is saved beside it, so that it is always true."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gliner_adapters.adapters.config import AdapterConfig
 
 
-def model_card(config: AdapterConfig) -> str:
-    """The text of an adapter's README.md."""
+def model_card(config: AdapterConfig, deltas: Sequence[str] = ()) -> str:
+    """The text of an adapter's README.md.
+
+    Args:
+        config: the content of its `adapter_config.json`.
+        deltas: the folders with deltas in `peft`'s format, relative to the adapter's.
+    """
     blocks = [
         _front_matter(config),
         f"# {_title(config)}",
         _summary(config),
         "## Use",
         _use(config),
+        *_for_peft(deltas),
         "## Labels",
         _table(["label", "description"], [[e.name, e.description or ""] for e in config.labels]),
         *_training(config),
@@ -66,6 +73,13 @@ def _use(config: AdapterConfig) -> str:
             + ("sentences." if config.segment == "sentence" else "windows of as many sentences as fit."),
         ]
     )
+
+
+def _for_peft(deltas: Sequence[str]) -> list[str]:
+    if not deltas:
+        return []
+    folders = " and ".join(f"`{folder}/`" for folder in deltas)
+    return [f"The low-rank deltas alone also lie in {folders}, for `peft` to load onto that encoder of the base."]
 
 
 def _training(config: AdapterConfig) -> list[str]:

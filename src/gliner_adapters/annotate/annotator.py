@@ -74,6 +74,7 @@ class Annotator:
             model.adapter.label_inputs(model.base),
             precision=precision,
             label_style=model.adapter.options.label_style,
+            reserve=model.adapter.text_overhead(),
             max_passages=max_passages,
             max_tokens=max_tokens,
         )

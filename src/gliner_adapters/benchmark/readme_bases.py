@@ -27,7 +27,9 @@ def bases_parts(results: Path) -> dict[str, str]:
 
 def zero_shot_part(records: list[dict[str, Any]]) -> str:
     """Macro and micro F1 of the shipped bases, at both thresholds."""
-    lines = ["| base | corpus (test) | macro F1 at 0.5 | micro F1 at 0.5 | macro F1 tuned | micro F1 tuned | threshold |"]
+    lines = [
+        "| base | corpus (test) | macro F1 at 0.5 | micro F1 at 0.5 | macro F1 tuned | micro F1 tuned | threshold |"
+    ]
     lines.append("|---" * 7 + "|")
     for record in records:
         for score in sorted(_of(record, "shipped"), key=lambda s: CORPORA.index(s["corpus"])):

@@ -11,13 +11,19 @@ from rich.console import Console
 from gliner_adapters.cli import options as o
 from gliner_adapters.training.config import TrainingConfig
 
+#: Written out, since the registry takes the seconds that loading torch takes.
+TECHNIQUES = (
+    "The technique: zero-shot, heads, label-descriptions, label-embeddings, injection-bi, injection-cross, "
+    "injection-deep, extension, bitfit, lora or full. Names joined by + are combined: lora+heads."
+)
+
 
 @o.with_config(TrainingConfig)
 def adapt(
     output: Annotated[Path, typer.Option("--output", "-o", help="The adapter's folder.")],
     config: TrainingConfig,
     base: o.BaseName = "encoder:minilm",
-    method: Annotated[str, typer.Option(help="The technique: zero-shot, label-embeddings, heads or full.")] = "heads",
+    method: Annotated[str, typer.Option(help=TECHNIQUES)] = "heads",
     corpus: o.CorpusName = None,
     train: o.TrainFile = None,
     devel: o.DevelFile = None,
@@ -47,6 +53,8 @@ def adapt(
     gliner-adapters adapt --base urchade/gliner_small-v2.1 --train a.jsonl --devel b.jsonl -o my-adapter
 
     gliner-adapters adapt --corpus sample --method heads --learning-rate span_head=1e-3 -o my-adapter
+
+    gliner-adapters adapt --corpus sample --method lora+heads --option rank=8 -o my-adapter
     """
     from gliner_adapters.api import adapt as run
     from gliner_adapters.api import shipped_bytes

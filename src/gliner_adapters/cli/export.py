@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -23,8 +24,9 @@ def export(
 ) -> None:
     """Write a plain GLiNER checkpoint that the gliner library loads by itself.
 
-    An adapter is merged into its base where its pieces have a counterpart in a GLiNER (heads, full, lora, ...); one
-    that has none (free label vectors, prompts) is refused.
+    An adapter is merged into its base where its pieces have a counterpart in a GLiNER (heads, full, bitfit, lora,
+    label-descriptions, combined or not); one that has none (free label vectors, prompts) is refused, and so is the
+    deployable form.
 
     Examples:
 
@@ -35,17 +37,20 @@ def export(
     from gliner_adapters.adapters import load_adapter
     from gliner_adapters.model import load_base
     from gliner_adapters.model.export import export_gliner
+    from gliner_adapters.model.tokens import label_texts
 
     if (base is None) == (adapter is None):
         raise ConfigError("what should be exported? Give one of --base and --adapter")
-    if output.exists() and any(output.iterdir()):
-        raise ConfigError(f"{output} is not empty; choose another --output")
+    if output.exists() and (output.is_file() or any(output.iterdir())):
+        raise ConfigError(f"{output} is a file, or not empty; choose another --output")
     if adapter is not None:
         trained = load_adapter(adapter, revision=revision, allow_pickle=allow_pickle)
-        loaded, parts = trained.base, trained.adapter.parts(trained.base.parts)
+        loaded, parts = trained.base, trained.adapter.unbake().merged_parts(trained.base.parts)
+        texts = label_texts(trained.adapter.labels, trained.adapter.options.label_style)
+        hint = f"; labels: {json.dumps(texts, ensure_ascii=False)}; threshold: {trained.config.threshold:g}"
     else:
         assert base is not None
         loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle)
-        parts = loaded.parts
+        parts, hint = loaded.parts, ""
     export_gliner(loaded, parts, output)
-    typer.echo(f'wrote {output}; load it with GLiNER.from_pretrained("{output}")', err=True)
+    typer.echo(f'wrote {output}; load it with GLiNER.from_pretrained("{output}"){hint}', err=True)

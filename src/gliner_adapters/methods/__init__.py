@@ -2,9 +2,36 @@
 
 from gliner_adapters.methods.base import REGISTRY as METHODS
 from gliner_adapters.methods.base import Adapter, Options, attach, get_method
+from gliner_adapters.methods.bitfit import BitFit
+from gliner_adapters.methods.combination import Combination, combine
+from gliner_adapters.methods.extension import Extension
 from gliner_adapters.methods.full import Full
 from gliner_adapters.methods.heads import Heads
+from gliner_adapters.methods.injection_bi import InjectionBi
+from gliner_adapters.methods.injection_cross import InjectionCross
+from gliner_adapters.methods.injection_deep import InjectionDeep
+from gliner_adapters.methods.label_descriptions import LabelDescriptions
 from gliner_adapters.methods.label_embeddings import LabelEmbeddings
+from gliner_adapters.methods.lora import Lora
 from gliner_adapters.methods.zero_shot import ZeroShot
 
-__all__ = ["METHODS", "Adapter", "Full", "Heads", "LabelEmbeddings", "Options", "ZeroShot", "attach", "get_method"]
+__all__ = [
+    "METHODS",
+    "Adapter",
+    "BitFit",
+    "Combination",
+    "Extension",
+    "Full",
+    "Heads",
+    "InjectionBi",
+    "InjectionCross",
+    "InjectionDeep",
+    "LabelDescriptions",
+    "LabelEmbeddings",
+    "Lora",
+    "Options",
+    "ZeroShot",
+    "attach",
+    "combine",
+    "get_method",
+]

@@ -4,16 +4,18 @@
 
 An adapter owns what it trains and nothing else, so one definition of "trainable" serves freezing (the base is
 always frozen), counting, the optimiser's groups and the file on disk. The first component of a parameter's name
-is its *ingredient* (``span_head``, ``label_head``, ``label_table``, ``text_encoder``, ``label_encoder``): each
+is its *ingredient* (``span_head``, ``label_head``, ``label_table``, ``text_encoder``, ``text_deltas``, ...): each
 ingredient may have a learning rate of its own.
 
 A new technique is one new file: a subclass with a docstring, options, `build` and `parts`, registered by name.
+Techniques that are there combine by name, ``lora+heads``.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
@@ -24,11 +26,11 @@ from torch import Tensor, nn
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import Base, Parts
-from gliner_adapters.model.parts import unused_parameters
+from gliner_adapters.model.parts import LabelEncoder, unused_parameters
 from gliner_adapters.model.tokens import LabelStyle
 
 #: Ingredients that only make label vectors. In a bi-encoder they are not needed once an adapter is baked.
-PRODUCERS = ("label_encoder", "label_head", "label_table")
+PRODUCERS = ("label_encoder", "label_head", "label_table", "label_transform", "label_prompts", "label_deltas")
 
 
 class Options(BaseModel):
@@ -55,8 +57,10 @@ class Adapter(nn.Module):
     name: ClassVar[str]
     architectures: ClassVar[tuple[str, ...]] = ("uni", "bi")
     options_type: ClassVar[type[Options]] = Options
+    #: Plugged in after everything else in a combination: what it puts in place has to read what the others make.
+    outermost: ClassVar[bool] = False
     #: Default learning rate for each ingredient.
-    learning_rates: ClassVar[dict[str, float]] = {}
+    learning_rates: dict[str, float] = {}  # noqa: RUF012
 
     baked: Tensor | None
     deployable: bool = False
@@ -72,7 +76,8 @@ class Adapter(nn.Module):
         self.labels = tuple(labels)
         self.options = options if options is not None else self.options_type()
         self.register_buffer("baked", None, persistent=False)
-        self.build(base)
+        with _steady_chance():
+            self.build(base)
 
     def build(self, base: Base) -> None:
         """Create what is trained, starting from the base."""
@@ -80,6 +85,29 @@ class Adapter(nn.Module):
     def parts(self, parts: Parts) -> Parts:
         """The base's parts with this adapter plugged in (before baking is considered)."""
         return parts
+
+    @property
+    def starts_as_base(self) -> bool:
+        """Whether a fresh adapter has the base's own logits, to the bit; a technique's options may decide."""
+        return True
+
+    def text_overhead(self) -> int:
+        """Sub-tokens that the adapter's prompts take in each text input, beside labels and special tokens.
+
+        Texts are cut to what is left; whoever cuts or batches them for this adapter passes it on as ``reserve``.
+        """
+        return 0
+
+    def merged_parts(self, parts: Parts) -> Parts:
+        """:meth:`parts` with deltas added to the weights: what a program can load that knows no adapters.
+
+        The deployable form has lost some of it, so call :meth:`unbake` first, which refuses that form.
+        """
+        return self.parts(parts)
+
+    def peft_deltas(self) -> dict[str, tuple[dict[str, Any], dict[str, Tensor]]]:
+        """What `peft` can read of this adapter: configuration and tensors, as it writes them, for each changed part."""
+        return {}
 
     # What follows is the same for every technique.
 
@@ -139,7 +167,7 @@ class Adapter(nn.Module):
         if self.deployable:
             raise ConfigError(
                 f"adapter {self.name!r} is in its deployable form: it holds what reading needs, and cannot be trained "
-                "further or baked anew; use the adapter that it was made from"
+                "further, baked anew or exported; use the adapter that it was made from"
             )
         self.baked = None
         return self
@@ -148,11 +176,26 @@ class Adapter(nn.Module):
         """Let go of what only makes label vectors; needs baked ones. In place, and returned."""
         if self.baked is None:
             raise ConfigError(f"adapter {self.name!r} is not baked, so its label vectors still need their producer")
-        for producer in PRODUCERS:
-            if hasattr(self, producer):
-                setattr(self, producer, None)
+        self._let_go(PRODUCERS)
         self.deployable = True
         return self
+
+    def _let_go(self, ingredients: Collection[str]) -> None:
+        """Drop ingredients, where there are any of these names."""
+        for ingredient in ingredients:
+            if hasattr(self, ingredient):
+                setattr(self, ingredient, None)
+
+
+@contextmanager
+def _steady_chance() -> Iterator[None]:
+    """Random starts that depend on the seed last set, and not on what was drawn since."""
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(torch.initial_seed())
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
 
 
 Part = TypeVar("Part", bound=nn.Module)
@@ -165,6 +208,36 @@ def own_copy(module: Part) -> Part:
     for name, parameter in duplicate.named_parameters():
         parameter.requires_grad_(name not in idle)
     return duplicate
+
+
+def sharing_copy(module: Part, owned: Collection[str] = ()) -> Part:
+    """A copy that can be rewired without touching the original, and that shares the memory of its weights.
+
+    Args:
+        module: frozen.
+        owned: names of the parameters that the copy has for itself, trainable; all others are views of the module's.
+    """
+    frozen = [p for name, p in module.named_parameters() if name not in owned]
+    # Parameters of its own over the same memory: a copy that is moved or converted must not take the original along.
+    views: dict[int, Any] = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in frozen}
+    duplicate = copy.deepcopy(module, views)
+    for name in owned:
+        duplicate.get_parameter(name).requires_grad_(True)
+    return duplicate
+
+
+def plain_label_encoder(parts: Parts, method: str) -> LabelEncoder:
+    """The label encoder of some parts, for a technique that rewrites what it reads.
+
+    Raises:
+        ConfigError: another technique does so already, or has put something else in its place.
+    """
+    if type(parts.label_encoder) is not LabelEncoder:
+        raise ConfigError(
+            f"method {method!r} rewrites what the label encoder reads, and so does another technique here "
+            f"({type(parts.label_encoder).__name__}); combine it with techniques that leave that alone"
+        )
+    return parts.label_encoder
 
 
 def check_labels(labels: Sequence[Label]) -> None:
@@ -195,11 +268,15 @@ def register(method: type[Adapter]) -> type[Adapter]:
 
 
 def get_method(name: str) -> type[Adapter]:
-    """The technique of a name.
+    """The technique of a name, or the combination of several (``lora+heads``).
 
     Raises:
         ConfigError: there is none.
     """
+    if "+" in name:
+        from gliner_adapters.methods.combination import combine
+
+        return combine(name)
     try:
         return REGISTRY[name]
     except KeyError:

@@ -52,6 +52,11 @@ class LabelEmbeddings(Adapter):
         self.label_table: LabelTable | None = LabelTable(vectors)
         self.label_head = own_copy(base.parts.label_head)
 
+    @property
+    def starts_as_base(self) -> bool:
+        """With encoded labels; noise says nothing of them."""
+        return self.options.initialisation == "encoded"
+
     def parts(self, parts: Parts) -> Parts:
         """The table stands in the label encoder's place."""
         return replace(parts, label_encoder=self.label_table, label_head=self.label_head)

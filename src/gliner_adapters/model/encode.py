@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -54,7 +55,10 @@ def _through_rnn(encoder: TextEncoder, words: Tensor, lengths: list[int]) -> Ten
     padded = torch.nn.utils.rnn.pad_sequence(list(words.split(lengths)), batch_first=True)
     sizes = torch.tensor(lengths, device=words.device)
     mask = torch.arange(padded.shape[1], device=words.device)[None, :] < sizes[:, None]
-    return encoder.rnn(padded, mask)[mask]
+    # cuDNN refuses to run backwards through an RNN in eval mode, which a frozen one always is.
+    frozen = padded.requires_grad and not encoder.rnn.training
+    with torch.backends.cudnn.flags(enabled=False) if frozen else nullcontext():
+        return encoder.rnn(padded, mask)[mask]
 
 
 def label_vectors(parts: Parts, inputs: tuple[Tensor, Tensor] | None, in_text: Tensor | None) -> Tensor:

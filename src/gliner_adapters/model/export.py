@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
+from torch import nn
 
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model.base import Base
 from gliner_adapters.model.parts import LabelEncoder, Parts, split_network
+
+PARTS = ("text_encoder", "label_encoder", "span_head", "label_head")
 
 
 def export_gliner(base: Base, parts: Parts, folder: str | Path) -> Path:
@@ -18,19 +21,18 @@ def export_gliner(base: Base, parts: Parts, folder: str | Path) -> Path:
 
     Args:
         base: where configuration, tokenizers and the network's layout come from.
-        parts: whose weights to write; ``base.parts``, or those of an adapter before baking.
+        parts: whose weights to write; ``base.parts``, or an adapter's `merged_parts` of them, not baked.
         folder: where to.
 
     Raises:
-        ConfigError: the parts have no counterpart in a GLiNER (free or baked label vectors).
+        ConfigError: the parts have no counterpart in a GLiNER (free or baked label vectors, prompts, deltas).
     """
-    if parts.label_vectors is not None or type(parts.label_encoder) not in (LabelEncoder, type(None)):
-        raise ConfigError("label vectors without a label encoder cannot be written as a GLiNER")
+    _check_parts(base.parts, parts)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     network = copy.deepcopy(base.network)
     target = split_network(network)
-    for name in ("text_encoder", "label_encoder", "span_head", "label_head"):
+    for name in PARTS:
         module: Any = getattr(target, name)
         if module is not None:
             module.load_state_dict(getattr(parts, name).state_dict())
@@ -41,3 +43,26 @@ def export_gliner(base: Base, parts: Parts, folder: str | Path) -> Path:
     if base.label_tokenizer is not None:
         base.label_tokenizer.save_pretrained(folder / "labels_tokenizer")
     return folder
+
+
+def _check_parts(own: Parts, parts: Parts) -> None:
+    """Raise a :class:`ConfigError` unless the parts hold exactly what the base's own do, with other values."""
+    if parts.label_vectors is not None:
+        raise ConfigError("baked label vectors cannot be written as a GLiNER: it makes them from the labels' names")
+    if type(parts.label_encoder) not in (LabelEncoder, type(None)):
+        raise ConfigError(
+            "free label vectors, and prompts or a transform before the label encoder, cannot be written as a GLiNER: "
+            f"it has no place for a {type(parts.label_encoder).__name__}"
+        )
+    if type(parts.text_encoder.transformer) is not type(own.text_encoder.transformer):
+        raise ConfigError("prompts in the text encoder cannot be written as a GLiNER: it has no place for them")
+    for name in PARTS:
+        expected, given = (getattr(each, name) for each in (own, parts))
+        if _tensor_names(expected) != _tensor_names(given):
+            raise ConfigError(
+                f"this {name} has other tensors than a GLiNER's; deltas have to be merged first (merged_parts)"
+            )
+
+
+def _tensor_names(part: nn.Module | None) -> set[str]:
+    return set() if part is None else set(part.state_dict())

@@ -46,7 +46,15 @@ class LabelEncoder(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Encode labels: ``(C, T)`` ids and mask to ``(C, D)``."""
-        tokens = self.transformer(input_ids, attention_mask=attention_mask)
+        return self.pool(self.transformer(input_ids, attention_mask=attention_mask), attention_mask)
+
+    @property
+    def word_embeddings(self) -> nn.Embedding:
+        """Ids to the vectors that the Transformer adds positions to."""
+        return self.transformer.model.get_input_embeddings()
+
+    def pool(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
+        """The Transformer's output ``(C, T, H)`` to label vectors ``(C, D)``: projected, and averaged over the mask."""
         if self.projection is not None:
             tokens = self.projection(tokens)
         mask = attention_mask.unsqueeze(-1).expand(tokens.size()).float()

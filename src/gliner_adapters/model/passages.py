@@ -93,6 +93,7 @@ class Segmenter:
         segment: ``"sentence"`` or ``"window"``.
         label_style: how labels are read (uni-encoders).
         overlap: words that neighbouring windows share where a sentence does not fit.
+        reserve: sub-tokens that an adapter's prompts take in each input (`Adapter.text_overhead`).
     """
 
     def __init__(
@@ -102,10 +103,11 @@ class Segmenter:
         segment: Segment = "sentence",
         label_style: str = "name",
         overlap: int | None = None,
+        reserve: int = 0,
     ) -> None:
         self.base = base
         self.segment = segment
-        self.budget = base.sub_token_budget(labels, label_style)
+        self.budget = base.sub_token_budget(labels, label_style, reserve)
         self.max_words = base.max_words
         self.overlap = min(2 * base.max_width if overlap is None else overlap, self.max_words - 1)
         self.label_index = {label.name: i for i, label in enumerate(labels)}

@@ -43,6 +43,7 @@ class Predictor:
         label_inputs: ids and mask of the labels where a label encoder reads them.
         precision: ``"fp32"`` or ``"bf16"``.
         label_style: how a uni-encoder's labels are written into the text.
+        reserve: sub-tokens that an adapter's prompts take in each input (`Adapter.text_overhead`).
         max_passages: passages in a batch at most.
         max_tokens: padded sub-tokens in a batch at most.
     """
@@ -56,6 +57,7 @@ class Predictor:
         *,
         precision: Precision = "fp32",
         label_style: str = "name",
+        reserve: int = 0,
         max_passages: int = MAX_PASSAGES,
         max_tokens: int = MAX_TOKENS,
     ) -> None:
@@ -65,6 +67,7 @@ class Predictor:
         self.label_inputs = label_inputs
         self.precision = precision
         self.label_style = label_style
+        self.reserve = reserve
         self.max_passages = max_passages
         self.max_tokens = max_tokens
         self.pooling = base.config.subtoken_pooling
@@ -74,10 +77,14 @@ class Predictor:
         """Lay passages out on the base's device."""
         return collate(passages, self.base.text_tokens, self.prompt, self.pooling).to(self.base.device)
 
+    @property
+    def overhead(self) -> int:
+        """Sub-tokens that each input carries beside the text: the label prompt and an adapter's prompts."""
+        return self.reserve + (0 if self.prompt is None else self.prompt.ids.size)
+
     def batches(self, passages: Sequence[Passage]) -> Iterator[list[int]]:
-        """Indices of passages in batches of similar length; the label prompt counts towards the token budget."""
-        overhead = 0 if self.prompt is None else self.prompt.ids.size
-        return by_length(passages, self.max_passages, self.max_tokens, overhead)
+        """Indices of passages in batches of similar length; prompts count towards the token budget."""
+        return by_length(passages, self.max_passages, self.max_tokens, self.overhead)
 
     @torch.inference_mode()
     def encode(self, batch: Batch) -> Encoded:
@@ -124,7 +131,7 @@ class Predictor:
         segment: Segment = "sentence",
     ) -> tuple[list[Document], Segmenter]:
         """Documents with the entities found in them, and the segmenter, which counts what did not fit."""
-        segmenter = Segmenter(self.base, self.labels, segment, self.label_style)
+        segmenter = Segmenter(self.base, self.labels, segment, self.label_style, reserve=self.reserve)
         passages = segmenter.passages(documents)
         spans = self.spans(passages, threshold, nested=nested)
         entities = entities_of(documents, passages, spans, self.labels)

@@ -81,7 +81,7 @@ class Trainer:
         self.base, self.adapter, self.config, self.folder, self.reporter = base, adapter, config, folder, reporter
         set_head_dropout(adapter, config.head_dropout)
         self.accelerator = Accelerator(cpu=base.device.type == "cpu")
-        segmenter = Segmenter(base, adapter.labels, config.segment, adapter.options.label_style)
+        segmenter = self._segmenter()
         self.passages = segmenter.passages(train_documents, gold=True)
         if not self.passages:
             raise ConfigError("no training text: the training documents hold no words")
@@ -90,8 +90,7 @@ class Trainer:
             reporter.say(f"note: {line}")
         # Gold and predictions are paired by id; a user's documents may have none, or the same one twice.
         self.devel = [replace(document, id=str(i)) for i, document in enumerate(devel_documents)]
-        reader = Segmenter(base, adapter.labels, config.segment, adapter.options.label_style)
-        self.devel_passages = reader.passages(self.devel)
+        self.devel_passages = self._segmenter().passages(self.devel)
         self.collate = self._predictor().collate
         self.checkpoints = Checkpoints(folder, self._key(train_documents))
         self.weights = None
@@ -103,8 +102,7 @@ class Trainer:
     def run(self, *, resume: bool) -> TrainingResult:
         """Train to the end (or early stop) and leave the best weights in the adapter."""
         config, accelerator = self.config, self.accelerator
-        prompt = self._predictor().prompt
-        overhead = 0 if prompt is None else prompt.ids.size
+        overhead = self._predictor().overhead
         plan = [
             epoch_batches(self.passages, config.batch_size, config.max_tokens, config.seed, e, overhead)
             for e in range(config.epochs)
@@ -212,6 +210,12 @@ class Trainer:
                 self.checkpoints.save_best(self.adapter)
         self.reporter.evaluated(row)
 
+    def _segmenter(self) -> Segmenter:
+        """Cuts documents to what fits beside the adapter's labels and prompts."""
+        adapter = self.adapter
+        style = adapter.options.label_style
+        return Segmenter(self.base, adapter.labels, self.config.segment, style, reserve=adapter.text_overhead())
+
     def _predictor(self) -> Predictor:
         """The adapter's pass for reading; its constants are those of this moment."""
         style = self.adapter.options.label_style
@@ -222,6 +226,7 @@ class Trainer:
             None,
             precision=self.config.precision,
             label_style=style,
+            reserve=self.adapter.text_overhead(),
             max_tokens=self.config.max_tokens,
         )
 

@@ -1,0 +1,45 @@
+"""Label descriptions: the label side is trained to read what a type is, not only what it is called (label
+descriptions as semantic anchors).
+
+    text        ──► text encoder (frozen, cached) ──► span head (frozen) ──┐
+                                                                           ├─► scores        * trained
+    description ──► label encoder* ─────────────────► label head* ─────────┘
+
+It starts where the base reads descriptions zero-shot. Nothing on the text side changes, so word vectors are computed
+once; and once baked, all that is left is C x D numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gliner_adapters.methods.base import Adapter, Options, own_copy, register
+from gliner_adapters.model import Base, Parts
+from gliner_adapters.model.tokens import LabelStyle
+
+
+class LabelDescriptionsOptions(Options):
+    """Options of label descriptions."""
+
+    label_style: LabelStyle = "description"
+
+
+@register
+class LabelDescriptions(Adapter):
+    """Label encoder and label head replaced by trained copies that read descriptions."""
+
+    name = "label-descriptions"
+    architectures = ("bi",)
+    options_type = LabelDescriptionsOptions
+    learning_rates = {"label_encoder": 5e-5, "label_head": 5e-4}  # noqa: RUF012
+
+    def build(self, base: Base) -> None:
+        """Start from the base."""
+        assert base.parts.label_encoder is not None
+        assert base.parts.label_head is not None
+        self.label_encoder = own_copy(base.parts.label_encoder)
+        self.label_head = own_copy(base.parts.label_head)
+
+    def parts(self, parts: Parts) -> Parts:
+        """The label side is the adapter's."""
+        return replace(parts, label_encoder=self.label_encoder, label_head=self.label_head)

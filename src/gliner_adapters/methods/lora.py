@@ -1,0 +1,200 @@
+"""LoRA: low-rank deltas on the encoder's linear layers; the encoder itself stays frozen.
+
+    x ──► W (frozen, shared) ──►(+)──►        in every linear layer of the text encoder,
+    └───► A* ──► B* ────────────┘             of the label encoder, or of both          * trained
+
+B starts at zero, so the adapter starts as the base. The layers are `peft`'s, put into a copy of the encoder that
+shares the base's weights, so the base keeps its own layers and an adapter costs the memory of its deltas. Only the
+deltas are saved; a copy in `peft`'s own format is written beside them.
+
+Any of `peft`'s tuners in ``Tuner`` can take LoRA's place. Heads are trained along by combination: ``lora+heads``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import peft
+from peft.tuners.tuners_utils import BaseTunerLayer
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.methods.base import Adapter, Options, Part, register, sharing_copy
+from gliner_adapters.model import Base, Parts
+from gliner_adapters.model.parts import unused_parameters
+
+#: The tuners that were seen to train, to start as the base and to load again, here and in `peft`.
+Tuner = Literal["lora", "rslora", "dora", "loha", "lokr", "ia3", "oft", "miss"]
+
+
+@dataclass(frozen=True)
+class _Tuner:
+    """How a tuner is asked for in `peft`.
+
+    Attributes:
+        config: name of its configuration.
+        fields: what `peft` calls our options; a tuner has no other ones.
+        fixed: further fields.
+    """
+
+    config: str
+    fields: Mapping[str, str]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+_LORA = {"rank": "r", "alpha": "lora_alpha", "dropout": "lora_dropout"}
+_LYCORIS = {"rank": "r", "alpha": "alpha", "dropout": "rank_dropout"}
+_TUNERS: dict[str, _Tuner] = {
+    "lora": _Tuner("LoraConfig", _LORA),
+    "rslora": _Tuner("LoraConfig", _LORA, {"use_rslora": True}),
+    "dora": _Tuner("LoraConfig", _LORA, {"use_dora": True}),
+    "loha": _Tuner("LoHaConfig", _LYCORIS),
+    "lokr": _Tuner("LoKrConfig", _LYCORIS),
+    "ia3": _Tuner("IA3Config", {}, {"feedforward_modules": []}),
+    "oft": _Tuner("OFTConfig", {"dropout": "module_dropout"}),
+    "miss": _Tuner("MissConfig", {"rank": "r", "dropout": "miss_dropout"}),
+}
+#: Of the options that not every tuner has.
+_DEFAULTS = {"rank": 16, "alpha": 32.0, "dropout": 0.05}
+
+
+class LoraOptions(Options):
+    """Options of LoRA. ``rank``, ``alpha`` and ``dropout`` are empty for tuners that have no such thing."""
+
+    sides: Literal["text", "label", "both"] = "text"
+    """Which encoder is changed; a uni-encoder has one, for text and labels."""
+    tuner: Tuner = "lora"
+    """The kind of deltas."""
+    rank: int | None = Field(None, ge=1)
+    """Of the deltas; 16 by default."""
+    alpha: float | None = Field(None, gt=0)
+    """The deltas are scaled by alpha / rank; 32 by default."""
+    dropout: float | None = Field(None, ge=0, lt=1)
+    """On what the deltas read, or on the deltas; 0.05 by default."""
+    targets: Literal["all-linear"] | list[str] = "all-linear"
+    """Which linear layers: all that a pass reaches, or those whose names end so (``query``, ``output.dense``)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Put the defaults of what the tuner has, and refuse what it has not."""
+        tuner = _TUNERS.get(str(given.get("tuner", "lora")))
+        if tuner is None:  # the field's own type tells which there are
+            return given
+        idle = [name for name in _DEFAULTS if given.get(name) is not None and name not in tuner.fields]
+        if idle:
+            raise ConfigError(f"options of method 'lora': tuner {given['tuner']!r} has no {' and no '.join(idle)}")
+        defaults = {name: value for name, value in _DEFAULTS.items() if name in tuner.fields}
+        return {**defaults, **{name: value for name, value in given.items() if value is not None}}
+
+
+@register
+class Lora(Adapter):
+    """Low-rank deltas on the linear layers of an encoder, through `peft`."""
+
+    name = "lora"
+    options_type = LoraOptions
+    learning_rates = {"text_deltas": 5e-4, "label_deltas": 5e-4}  # noqa: RUF012
+    options: LoraOptions
+
+    def build(self, base: Base) -> None:
+        """Put fresh deltas into copies that share the base's weights."""
+        sides = self.options.sides
+        if base.architecture == "uni" and sides != "text":
+            raise ConfigError(
+                f"options of method 'lora': sides={sides}, but {base.id} is a uni-encoder: its one encoder reads "
+                "text and labels (sides=text)"
+            )
+        self.text_deltas = None if sides == "label" else with_deltas(base.parts.text_encoder, self.options)
+        self.label_deltas = None
+        if sides != "text":
+            assert base.parts.label_encoder is not None
+            self.label_deltas = with_deltas(base.parts.label_encoder, self.options)
+
+    def parts(self, parts: Parts) -> Parts:
+        """The encoders with deltas stand in the place of those without."""
+        if self.text_deltas is not None:
+            parts = replace(parts, text_encoder=self.text_deltas)
+        if self.options.sides != "text":  # and dropped in the deployable form
+            parts = replace(parts, label_encoder=self.label_deltas)
+        return parts
+
+    def merged_parts(self, parts: Parts) -> Parts:
+        """Encoders of the base's own layers, whose weights hold the deltas."""
+        if self.text_deltas is not None:
+            parts = replace(parts, text_encoder=merged(self.text_deltas))
+        if self.options.sides != "text":
+            parts = replace(parts, label_encoder=None if self.label_deltas is None else merged(self.label_deltas))
+        return parts
+
+    def peft_deltas(self) -> dict[str, tuple[dict[str, Any], dict[str, Tensor]]]:
+        """The deltas on each encoder's Transformer as `peft` writes them."""
+        changed = {"text_encoder": self.text_deltas, "label_encoder": self.label_deltas}
+        return {name: _as_peft(part.transformer.model) for name, part in changed.items() if part is not None}
+
+
+def with_deltas(encoder: Part, options: LoraOptions) -> Part:
+    """A copy of an encoder that shares its weights and has deltas of its own.
+
+    Raises:
+        ConfigError: there is no such layer, or the rank is larger than one.
+    """
+    duplicate = sharing_copy(encoder)
+    model: Any = duplicate.transformer.model  # type: ignore[union-attr]
+    tuner = _TUNERS[options.tuner]
+    chosen = {theirs: getattr(options, ours) for ours, theirs in tuner.fields.items()}
+    targets = target_names(model, options.targets)
+    smallest = min(min(model.get_submodule(name).weight.shape) for name in targets)
+    if options.rank is not None and options.rank > smallest:
+        raise ConfigError(
+            f"options of method 'lora': rank {options.rank} is no low rank where a layer has {smallest} dimensions"
+        )
+    peft.inject_adapter_in_model(getattr(peft, tuner.config)(target_modules=targets, **chosen, **tuner.fixed), model)
+    return duplicate
+
+
+def merged(encoder: Part) -> Part:
+    """An encoder with deltas as one without, with weights of its own."""
+    duplicate = copy.deepcopy(encoder)  # merging writes into the weights, and the encoder shares the base's
+    layers = [(name, layer) for name, layer in duplicate.named_modules() if isinstance(layer, BaseTunerLayer)]
+    for name, layer in layers:
+        layer.merge()
+        parent, _, own = name.rpartition(".")
+        setattr(duplicate.get_submodule(parent), own, layer.get_base_layer())
+    return duplicate
+
+
+def target_names(model: nn.Module, targets: str | list[str]) -> list[str]:
+    """Full names of the linear layers that are meant; never those that no pass reaches (BERT's pooler).
+
+    Raises:
+        ConfigError: no layer has a name that ends so.
+    """
+    idle = unused_parameters(model)
+    linear = [
+        name for name, module in model.named_modules() if isinstance(module, nn.Linear) and f"{name}.weight" not in idle
+    ]
+    if isinstance(targets, str):
+        return linear
+    unknown = [target for target in targets if not any(f".{name}".endswith(f".{target}") for name in linear)]
+    if unknown or not targets:
+        known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in linear}))
+        raise ConfigError(
+            f"options of method 'lora': targets: no linear layer is called {', '.join(unknown) or '(nothing given)'}; "
+            f"names end in {known}"
+        )
+    return [name for name in linear if any(f".{name}".endswith(f".{target}") for target in targets)]
+
+
+def _as_peft(model: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Configuration and tensors of the deltas in a Transformer, with the keys that `peft` gives a wrapped model."""
+    config = model.peft_config["default"].to_dict() | {"inference_mode": True}
+    tensors = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
+    return (
+        {name: sorted(value) if isinstance(value, set) else value for name, value in config.items()},
+        {f"base_model.model.{name}": tensor for name, tensor in tensors.items()},
+    )

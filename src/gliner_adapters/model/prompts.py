@@ -1,0 +1,281 @@
+"""A pass through a text encoder that takes prompts at its layers.
+
+                      hidden prompts                       keys and values (a prefix)
+
+    layer input   [ p₁ .. p_P | tokens ]             [ tokens ]
+                          │                              ├──► the layer's own attention ──────────┐
+                   the layer as it is                    └──► queries on P keys and values ─ × g ─┴─ + ─► the rest
+                          │
+    layer output  [ dropped   | tokens ]             [ tokens ]
+
+The encoder's own modules do the work, one layer at a time; none is copied, patched or hooked, and without prompts
+the result is the encoder's own. Prompts have a batch axis, so rows of one batch may belong to different adapters.
+
+Hidden prompts are tokens of their layer: in front of the text, but not part of its numbering. BERT has given out its
+positions before the first layer; ModernBERT's rotary positions run from -P, so the text's start at 0 as ever; to
+DeBERTa only distances matter. In ModernBERT's sliding-window layers they would reach the first words only, so they
+are refused there. A prefix has no place in the text at all: every token sees it alike, in every layer of every kind.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import transformers
+from torch import Tensor, nn
+from transformers import BertModel, DebertaV2Model, ModernBertModel
+
+from gliner_adapters.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Keys and values that all tokens of a layer attend to, beside the layer's own attention.
+
+    The prefix has a softmax of its own, and what is read from it is added with a factor. With a factor of 0 the
+    layer is exactly what it was, which no key and no value could bring about inside of the layer's softmax.
+
+    Attributes:
+        keys: ``(B, P, D)``.
+        values: ``(B, P, D)``.
+        factor: ``(B,)``.
+    """
+
+    keys: Tensor
+    values: Tensor
+    factor: Tensor
+
+    def read(self, queries: Tensor, heads: int) -> Tensor:
+        """What tokens with these queries ``(B, L, D)`` read from the prefix, ``(B, L, D)``."""
+
+        def split(rows: Tensor) -> Tensor:
+            return rows.to(queries.dtype).unflatten(-1, (heads, -1)).transpose(1, 2)
+
+        read = F.scaled_dot_product_attention(split(queries), split(self.keys), split(self.values))
+        return read.transpose(1, 2).flatten(2) * self.factor.to(queries.dtype)[:, None, None]
+
+
+@dataclass(frozen=True)
+class LayerPrompts:
+    """What is put in where.
+
+    Attributes:
+        hidden: layer (from 0) to the ``(B, P, D)`` states that stand before its tokens; gone after the layer.
+        prefixes: layer to its keys and values.
+    """
+
+    hidden: Mapping[int, Tensor] = field(default_factory=dict)
+    prefixes: Mapping[int, Prefix] = field(default_factory=dict)
+
+
+def encode_with_prompts(
+    model: Any,
+    input_ids: Tensor | None,
+    attention_mask: Tensor,
+    prompts: LayerPrompts,
+    *,
+    inputs_embeds: Tensor | None = None,
+) -> Tensor:
+    """Run an encoder with prompts at its layers.
+
+    Args:
+        model: a `BertModel`, `DebertaV2Model` or `ModernBertModel`; see :func:`check_encoder`.
+        input_ids: ``(B, L)``, or ``None`` where word embeddings are given.
+        attention_mask: ``(B, L)``.
+        prompts: what to put in.
+        inputs_embeds: ``(B, L, D)`` word embeddings in place of the ids.
+
+    Returns:
+        ``(B, L, D)`` last hidden states of the tokens.
+    """
+    walk = _WALKS[type(model)](model, attention_mask)
+    states = walk.embed(input_ids, inputs_embeds)
+    for index in range(len(walk.layers)):
+        before = prompts.hidden.get(index)
+        size = 0 if before is None else before.shape[1]
+        if before is not None:
+            states = torch.cat([before.to(states.dtype), states], dim=1)
+        states = walk.layer(index, states, size, prompts.prefixes.get(index))[:, size:]
+    return walk.finish(states)
+
+
+@torch.no_grad()
+def layer_states(model: Any, input_ids: Tensor, attention_mask: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """What an encoder has at each layer: its input, and the keys and values made of it; ``(B, L, D)`` each.
+
+    Positions are not in the keys where an encoder adds them in the attention.
+    """
+    walk = _WALKS[type(model)](model, attention_mask)
+    states = walk.embed(input_ids, None)
+    found = []
+    for index, layer in enumerate(walk.layers):
+        found.append((states, *walk.keys_values(layer, states)))
+        states = walk.layer(index, states, 0, None)
+    return found
+
+
+def check_encoder(transformer: Any) -> None:
+    """Raise a :class:`ConfigError` for a text encoder that :func:`encode_with_prompts` cannot run.
+
+    Args:
+        transformer: GLiNER's `Transformer`, which holds the encoder as its ``model``.
+    """
+    model = transformer.model
+    if type(model) not in _WALKS:
+        known = ", ".join(kind.__name__ for kind in _WALKS)
+        raise ConfigError(f"prompts at every layer work on {known}; this text encoder is a {type(model).__name__}")
+    if int(transformers.__version__.split(".")[0]) < 5:
+        raise ConfigError(f"prompts at every layer need transformers 5; this is {transformers.__version__}")
+    if getattr(transformer.config, "fuse_layers", False):
+        raise ConfigError("prompts at every layer do not work on a base that fuses the outputs of its layers")
+
+
+def layers_for_hidden_prompts(model: Any) -> list[int]:
+    """The layers whose every token would see prompts that stand before the text."""
+    kinds = getattr(model.config, "layer_types", None) if isinstance(model, ModernBertModel) else None
+    return [i for i in range(model.config.num_hidden_layers) if kinds is None or kinds[i] == "full_attention"]
+
+
+class _Walk(ABC):
+    """One pass through one kind of encoder. Masks and positions are made once for each number of prompts."""
+
+    def __init__(self, model: Any, attention_mask: Tensor) -> None:
+        self.model = model
+        self.mask = attention_mask
+        self.heads: int = model.config.num_attention_heads
+        self._frames: dict[int, Any] = {}
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The encoder's layers."""
+        return self.model.encoder.layer
+
+    def embed(self, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+        """The first layer's input."""
+        return self.model.embeddings(input_ids=input_ids, inputs_embeds=inputs_embeds)
+
+    def finish(self, states: Tensor) -> Tensor:
+        """What comes after the last layer."""
+        return states
+
+    def frame(self, states: Tensor, size: int) -> Any:
+        """Mask and positions for a sequence that begins with ``size`` prompts."""
+        if size not in self._frames:
+            self._frames[size] = self.make_frame(states, size, F.pad(self.mask, (size, 0), value=1))
+        return self._frames[size]
+
+    @abstractmethod
+    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
+        """The frame, from the ``(B, size + L)`` mask."""
+
+    @abstractmethod
+    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
+        """One layer on a sequence that begins with ``size`` prompts."""
+
+    @abstractmethod
+    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
+        """A layer's keys and values for its input."""
+
+
+class _BertWalk(_Walk):
+    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
+        return _full_mask(self.model.config, states, mask)
+
+    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
+        layer: Any = self.layers[index]
+        attention = layer.attention.self
+        context, _ = attention(states, attention_mask=self.frame(states, size))
+        if prefix is not None:
+            context = context + prefix.read(attention.query(states), self.heads)
+        return layer.feed_forward_chunk(layer.attention.output(context, states))
+
+    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
+        return layer.attention.self.key(states), layer.attention.self.value(states)
+
+
+class _DebertaWalk(_Walk):
+    def embed(self, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+        return self.model.embeddings(input_ids=input_ids, mask=self.mask, inputs_embeds=inputs_embeds)
+
+    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
+        encoder = self.model.encoder
+        return {
+            "attention_mask": encoder.get_attention_mask(mask),
+            "relative_pos": encoder.get_rel_pos(states),
+            "rel_embeddings": encoder.get_rel_embedding(),
+        }
+
+    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
+        layer: Any = self.layers[index]
+        attention = layer.attention.self
+        context, _ = attention(states, **self.frame(states, size))
+        if prefix is not None:
+            context = context + prefix.read(attention.query_proj(states), self.heads)
+        attended = layer.attention.output(context, states)
+        output = layer.output(layer.intermediate(attended), attended)
+        if index == 0 and self.model.encoder.conv is not None:
+            output = self.model.encoder.conv(states, output, F.pad(self.mask, (size, 0), value=1))
+        return output
+
+    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
+        return layer.attention.self.key_proj(states), layer.attention.self.value_proj(states)
+
+
+class _ModernBertWalk(_Walk):
+    @property
+    def layers(self) -> nn.ModuleList:
+        return self.model.layers
+
+    def finish(self, states: Tensor) -> Tensor:
+        return self.model.final_norm(states)
+
+    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
+        from transformers.masking_utils import create_bidirectional_sliding_window_mask
+
+        config = self.model.config
+        positions = torch.arange(-size, self.mask.shape[1], device=states.device).unsqueeze(0)
+        masks = {"full_attention": _full_mask(config, states, mask)}
+        if "sliding_attention" in config.layer_types and size == 0:
+            masks["sliding_attention"] = create_bidirectional_sliding_window_mask(
+                config=config, inputs_embeds=states, attention_mask=mask
+            )
+        return {
+            kind: {"attention_mask": of_kind, "position_embeddings": self.model.rotary_emb(states, positions, kind)}
+            for kind, of_kind in masks.items()
+        }
+
+    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
+        layer: Any = self.layers[index]
+        inner = layer.attn_norm(states)
+        attended, _ = layer.attn(inner, **self.frame(states, size)[layer.attention_type])
+        if prefix is not None:
+            # The attention ends with its output projection. That is linear, so what is added is projected alone, and
+            # what the projection makes of nothing (its bias) is not added twice.
+            read, project = prefix.read(layer.attn.Wqkv(inner).chunk(3, dim=-1)[0], self.heads), layer.attn.Wo
+            attended = attended + (project(read) - project(torch.zeros_like(read[:1, :1])))
+        states = states + attended
+        return states + layer.mlp(layer.mlp_norm(states))
+
+    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
+        _, keys, values = layer.attn.Wqkv(layer.attn_norm(states)).chunk(3, dim=-1)
+        return keys, values
+
+
+def _full_mask(config: Any, states: Tensor, mask: Tensor) -> Any:
+    """What the chosen attention implementation takes as a mask in which every token sees every other."""
+    # Imported here: transformers 4, which `check_encoder` refuses, does not have it.
+    from transformers.masking_utils import create_bidirectional_mask
+
+    return create_bidirectional_mask(config=config, inputs_embeds=states, attention_mask=mask)
+
+
+_WALKS: dict[type[Any], type[_Walk]] = {
+    BertModel: _BertWalk,
+    DebertaV2Model: _DebertaWalk,
+    ModernBertModel: _ModernBertWalk,
+}
