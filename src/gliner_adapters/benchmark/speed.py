@@ -73,7 +73,7 @@ def compare_speed(
         base, threshold = load_base(base_name), 0.5
         adapter = attach("zero-shot", base, corpus.labels)
     with tempfile.TemporaryDirectory() as folder:
-        export_gliner(base, adapter.parts(base.parts), folder)
+        export_gliner(base, adapter.merged_parts(base.parts), folder)
         gliner = GLiNER.from_pretrained(folder, local_files_only=True)
     base = gliner_base(gliner, base)
     result: dict[str, Any] = {"weights": adapter_name or base_name, "base": base.id, "corpus": corpus.name}

@@ -22,7 +22,7 @@ TECHNIQUES = (
 def adapt(
     output: Annotated[Path, typer.Option("--output", "-o", help="The adapter's folder.")],
     config: TrainingConfig,
-    base: o.BaseName = "encoder:minilm",
+    base: o.BaseName = "minilm-bi",
     method: Annotated[str, typer.Option(help=TECHNIQUES)] = "heads",
     corpus: o.CorpusName = None,
     train: o.TrainFile = None,
