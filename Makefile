@@ -66,7 +66,7 @@ pretrain: $(INSTALLED) ## Pretrain the embedded bases anew, into runs/ (hours)
 	$(BIN)/gliner-adapters pretrain minilm-uni --output runs/minilm-uni $(ARGS)
 
 benchmark-bases: $(INSTALLED) ## Score the embedded bases zero-shot, and what they save when adapting (an hour)
-	for base in minilm-bi minilm-uni; do $(BIN)/gliner-adapters benchmark zero-shot $$base \
+	for base in minilm-bi minilm-uni; do $(BIN)/gliner-adapters benchmark zero-shot $$base --precision bf16 \
 		--output benchmark/results/zero-shot/$$base.json || exit; done
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmark/bases.sh $(ARGS)
 
