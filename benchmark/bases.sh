@@ -25,9 +25,13 @@ run() {
   gliner-adapters evaluate "$runs/$name" --corpus bc5cdr --output "$results/$name.json"
 }
 
-for base in ${bases[*]}; do
-  run "$base" 50 20
-  run "$base" 200 10
-  run "$base" 1000 5
-  run "$base" all 2
-done
+while read -r sentences epochs; do
+  for base in ${bases[*]}; do
+    run "$base" "$sentences" "$epochs" </dev/null
+  done
+done <<'PLAN'
+50 20
+200 10
+1000 5
+all 2
+PLAN
