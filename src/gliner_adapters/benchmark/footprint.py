@@ -33,7 +33,8 @@ document = gliner_adapters.annotate.Annotator(base, sys.argv[3:], threshold=0.3)
 read, clock = time.perf_counter(), time.time()
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 seconds = {"import": imported - start, "load": loaded - imported, "read": read - loaded}
-print(json.dumps({"clock": clock, "seconds": seconds, "peak_memory_mb": memory, "entities": [e.key for e in document.entities]}))
+entities = [entity.key for entity in document.entities]
+print(json.dumps({"clock": clock, "seconds": seconds, "peak_memory_mb": memory, "entities": entities}))
 """
 
 
