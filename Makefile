@@ -72,7 +72,7 @@ benchmark-bases: $(INSTALLED) ## Score the embedded bases zero-shot, and what th
 
 benchmark-footprint: $(INSTALLED) ## Build the wheel; weigh it and the bases, time the first entity
 	rm -rf dist && $(PIP) wheel --quiet --no-deps --wheel-dir dist .
-	$(BIN)/gliner-adapters benchmark footprint --wheel dist/*.whl --output benchmark/results/footprint.json $(ARGS)
+	$(BIN)/gliner-adapters benchmark footprint --wheel dist/*.whl --output benchmark/results/footprint/bases.json $(ARGS)
 
 benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library, side by side
 	$(BIN)/gliner-adapters benchmark speed $(ARGS)

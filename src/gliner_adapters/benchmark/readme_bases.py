@@ -14,14 +14,14 @@ def bases_parts(results: Path) -> dict[str, str]:
     """The parts ``zero-shot``, ``low-rank``, ``start`` and ``footprint``.
 
     Args:
-        results: holds ``zero-shot/*.json``, ``bases/*.json`` and ``footprint.json``.
+        results: holds ``zero-shot/*.json``, ``bases/*.json`` and ``footprint/bases.json``.
     """
     records = [_read(path) for path in sorted((results / "zero-shot").glob("*.json"))]
     return {
         "zero-shot": zero_shot_part(records),
         "low-rank": low_rank_part(records),
         "start": start_part([_read(path) for path in sorted((results / "bases").glob("*.json"))]),
-        "footprint": footprint_part(_read(results / "footprint.json")),
+        "footprint": footprint_part(_read(results / "footprint" / "bases.json")),
     }
 
 
