@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from gliner_adapters.cli import benchmark_runs
 from gliner_adapters.cli import options as o
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Measure.")
+app.add_typer(benchmark_runs.app)
 
 
 @app.command()

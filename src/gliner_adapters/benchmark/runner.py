@@ -1,0 +1,189 @@
+"""Runs of a plan, a folder each.
+
+    new ──► unfinished (run.json) ──► adapter/ ──► predictions.jsonl.gz ──► metrics.json: finished
+
+`metrics.json` is written last, so a folder that has it is complete and is never run again; what was killed before goes
+on where it stood. Each run has a process of its own: peak memory is then the run's, and one that dies takes none along.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from gliner_adapters.adapters import load_adapter
+from gliner_adapters.adapters.config import CONFIG_FILE
+from gliner_adapters.api import RUN_FOLDER, adapt, evaluate
+from gliner_adapters.benchmark.plan import RunSpec
+from gliner_adapters.corpora import load_corpus
+from gliner_adapters.errors import ConfigError, GlinerAdaptersError
+from gliner_adapters.evaluation import keep_labels, write_predictions
+from gliner_adapters.model import load_base
+from gliner_adapters.provenance import provenance
+
+SPEC_FILE, METRICS_FILE, PREDICTIONS_FILE, ADAPTER_FOLDER = (
+    "run.json",
+    "metrics.json",
+    "predictions.jsonl.gz",
+    "adapter",
+)
+
+#: Ending of a file that is being written.
+PART = ".part"
+
+State = Literal["new", "unfinished", "finished", "other"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        name: the run's.
+        macro_f1: on test, if it finished.
+        error: why it did not.
+    """
+
+    name: str
+    macro_f1: float | None = None
+    error: str | None = None
+
+
+def state(spec: RunSpec, folder: Path) -> State:
+    """How far a run is; ``"other"`` where its folder is taken by something else."""
+    if not folder.exists() or all(path.suffix == PART for path in folder.iterdir()):
+        return "new"
+    if not (folder / SPEC_FILE).is_file() or _read(folder / SPEC_FILE).get("digest") != spec.digest:
+        return "other"
+    return "finished" if (folder / METRICS_FILE).is_file() else "unfinished"
+
+
+def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
+    """Do a run in this process, or what is left of it.
+
+    The adapter's threshold, tuned on devel, is the one that the test split is scored at.
+
+    Args:
+        spec: the run.
+        folder: the run's own.
+        data_dir: where registered corpora lie.
+
+    Returns:
+        The content of `metrics.json`: the record of :func:`~gliner_adapters.api.evaluate`, with the run's ``name``,
+        ``digest`` and ``limit``.
+
+    Raises:
+        ConfigError: the folder holds another run, or the base is not of the architecture that the plan declares.
+        GlinerAdaptersError: what adapting and evaluating refuse.
+    """
+    found = state(spec, folder)
+    if found == "other":
+        raise ConfigError(
+            f"{folder} holds something else than this run, such as a run with other settings; move it away or remove "
+            "it, or give another --output"
+        )
+    if found == "finished":
+        return _read(folder / METRICS_FILE)
+    planned = spec.base
+    base = load_base(planned.load, revision=planned.revision, architecture=planned.architecture)
+    if base.architecture != planned.architecture:
+        raise ConfigError(
+            f"base {planned.name}: the plan declares a {planned.architecture}-encoder, but {planned.load} is a "
+            f"{base.architecture}-encoder"
+        )
+    corpus = load_corpus(spec.corpus, data_dir=data_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    origin = {"base_fingerprint": base.fingerprint, **provenance(base.device)}
+    _write(folder / SPEC_FILE, {"name": spec.name, "digest": spec.digest, "spec": spec.model_dump(), **origin})
+    adapter = folder / ADAPTER_FOLDER
+    # Checkpoints are removed last: where there is one, the adapter beside it may not be complete.
+    unfinished = any((adapter / RUN_FOLDER / name).exists() for name in ("checkpoint", "checkpoint.old"))
+    if unfinished or not (adapter / CONFIG_FILE).is_file():
+        options, limit = spec.options, spec.limit
+        adapt(
+            base, corpus, spec.method, output=adapter, options=options, config=spec.training, limit=limit, resume=True
+        )
+    result = evaluate(load_adapter(adapter, base), corpus, precision=spec.training.precision)
+    labels = [label.name for label in corpus.labels]
+    write_predictions(folder / PREDICTIONS_FILE, keep_labels(result.predictions, labels))
+    metrics = {"name": spec.name, "digest": spec.digest, "limit": spec.limit, **result.record}
+    _write(folder / METRICS_FILE, metrics)
+    return metrics
+
+
+def execute_all(
+    specs: Sequence[RunSpec], output: Path, data_dir: Path | None = None, jobs: int = 1
+) -> Iterator[Outcome]:
+    """Do runs that are not finished, each in a process of its own; a failing one does not stop the others.
+
+    Args:
+        specs: the runs.
+        output: the folder that theirs lie in.
+        data_dir: where registered corpora lie.
+        jobs: processes at a time; the processor's cores are shared out among them.
+
+    Yields:
+        How each run ended, as it ends.
+    """
+    threads = max(1, torch.get_num_threads() // jobs)
+    waiting = [spec for spec in specs if state(spec, output / spec.name) != "finished"]
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(_in_process, spec, output / spec.name, data_dir, threads) for spec in waiting]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:  # interrupted: those that have not begun must not begin
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_process(spec: RunSpec, folder: Path, data_dir: Path | None, threads: int) -> Outcome:
+    """Start a process for a run and wait for it."""
+    # Spawned, not forked: torch's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(sender, spec, folder, data_dir, threads), name=spec.name)
+    process.start()
+    sender.close()
+    try:
+        outcome: Outcome = receiver.recv()
+    except EOFError:
+        process.join()
+        outcome = Outcome(spec.name, error=f"its process died (exit code {process.exitcode}); run again to go on")
+    process.join()
+    return outcome
+
+
+def _child(sender: Connection, spec: RunSpec, folder: Path, data_dir: Path | None, threads: int) -> None:
+    torch.set_num_threads(threads)
+    sender.send(_attempt(spec.name, lambda: execute(spec, folder, data_dir)))
+
+
+def _attempt(name: str, run: Callable[[], dict[str, Any]]) -> Outcome:
+    """A run's end; of an error that is not the input's, the whole traceback."""
+    try:
+        return Outcome(name, macro_f1=run()["macro_f1"])
+    except GlinerAdaptersError as error:
+        return Outcome(name, error=str(error))
+    except Exception:
+        return Outcome(name, error=traceback.format_exc())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON at once or not at all, so that a killed run leaves no half of a file."""
+    beside = path.with_name(path.name + PART)
+    beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    beside.replace(path)

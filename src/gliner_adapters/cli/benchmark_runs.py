@@ -1,0 +1,85 @@
+"""`gliner-adapters benchmark run` and `report`: the comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gliner_adapters.cli import options as o
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@app.command()
+def run(
+    plan: Annotated[Path, typer.Argument(help="A plan: a TOML or YAML file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the runs.")],
+    only: Annotated[list[str] | None, typer.Option(help="Only runs whose name contains this; repeatable.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Train on so many documents at most, for trying out.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each a process.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and what would be done.")] = False,
+    data_dir: o.DataDir = None,
+) -> None:
+    """Do the runs of a plan: a folder each, with adapter, predictions and metrics.
+
+    A finished run is never done again, and one that was killed goes on. One that fails does not stop the others; the
+    exit code is 1 then.
+
+    Example:
+
+    gliner-adapters benchmark run benchmark/plans/smoke.toml --output runs
+    """
+    from gliner_adapters.benchmark.plan import expand, read_plan
+    from gliner_adapters.benchmark.runner import execute_all, state
+    from gliner_adapters.errors import ConfigError
+
+    expansion = expand(read_plan(plan), limit)
+    for line in expansion.skipped:
+        typer.echo(f"skipped: {line}", err=True)
+    specs = [spec for spec in expansion.runs if not only or any(part in spec.name for part in only)]
+    if not specs:
+        raise ConfigError(f"{plan}: no run's name contains {' or '.join(only or [])}; --dry-run lists them")
+    if dry_run:
+        todo = {"new": "run", "unfinished": "go on", "finished": "nothing", "other": "fail: the folder is taken"}
+        for spec in specs:
+            found = state(spec, output / spec.name)
+            typer.echo(f"{spec.name}\t{found}\t{todo[found]}")
+        return
+    failed = 0
+    for outcome in execute_all(specs, output, data_dir, jobs):
+        failed += outcome.error is not None
+        told = f"macro F1 {outcome.macro_f1:.4f}" if outcome.macro_f1 is not None else f"FAILED: {outcome.error}"
+        typer.echo(f"{outcome.name}: {told}", err=True)
+    if failed:
+        typer.echo(f"{failed} of {len(specs)} runs failed", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of the runs.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it here, not to standard output.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=100, help="Resamples of the tests between methods.")] = 10_000,
+    data_dir: o.DataDir = None,
+) -> None:
+    """Write the comparison of the finished runs in a folder, as Markdown.
+
+    Example:
+
+    gliner-adapters benchmark report runs --output comparison.md
+    """
+    from gliner_adapters.benchmark.comparison import comparison_report
+
+    text = comparison_report(folder, data_dir, resamples)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {output}", err=True)

@@ -1,0 +1,175 @@
+"""Runs of a plan on tiny bases, and the report over them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bases import TinyBase
+from gliner_adapters.benchmark.comparison import STUDY, comparison_report, read_runs
+from gliner_adapters.benchmark.plan import Plan, RunSpec, expand, read_plan
+from gliner_adapters.benchmark.results import REQUIRED
+from gliner_adapters.benchmark.runner import execute, execute_all, state
+from gliner_adapters.cli import app
+from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.evaluation import read_predictions
+
+Tiny = Callable[[str], TinyBase]
+
+
+def runs(tiny: Tiny, **settings: Any) -> list[RunSpec]:
+    base = {"name": "tiny", "load": str(tiny("bi-bert").folder), "architecture": "bi"}
+    usual = {"bases": [base], "methods": ["heads"], "corpora": ["sample"], "seeds": [1], "limits": [2]}
+    usual["training"] = {"epochs": 1, "precision": "fp32"}
+    return expand(Plan.model_validate({**usual, **settings})).runs
+
+
+@pytest.fixture(scope="module")
+def finished(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two methods with two seeds, one of them with more data too, and zero-shot."""
+    folder = tmp_path_factory.mktemp("runs")
+    specs = runs(tiny, methods=["heads", "full"], seeds=[1, 2])
+    specs += runs(tiny, methods=["zero-shot", "full"], limits=["all"])
+    for spec in specs:
+        execute(spec, folder / spec.name)
+    return folder
+
+
+def test_a_run_leaves_all_that_a_report_needs(finished: Path) -> None:
+    folder = finished / "tiny_heads_sample_2_seed1"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert [name for name in REQUIRED if name not in metrics] == []
+    assert (metrics["split"], metrics["limit"], metrics["seed"]) == ("test", 2, 1)
+    adapter = json.loads((folder / "adapter" / "adapter_config.json").read_text())
+    assert metrics["threshold"] == adapter["threshold"] == metrics["devel"]["devel_threshold"]
+    assert adapter["trained_on"]["documents"] == 2
+    found = sum(len(document.entities) for document in read_predictions(folder / "predictions.jsonl.gz"))
+    micro = metrics["report"]["strict"]["micro"]
+    assert found == micro["tp"] + micro["fp"]
+
+
+def test_a_finished_run_is_not_run_again(finished: Path, tiny: Tiny) -> None:
+    spec = runs(tiny)[0]
+    folder = finished / spec.name
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    assert state(spec, folder) == "finished"
+    assert execute(spec, folder)["macro_f1"] == json.loads((folder / "metrics.json").read_text())["macro_f1"]
+    assert list(execute_all([spec], finished)) == []
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_killed_after_training_is_only_scored(finished: Path, tiny: Tiny, tmp_path: Path) -> None:
+    spec = runs(tiny)[0]
+    folder = tmp_path / spec.name
+    shutil.copytree(finished / spec.name, folder)
+    wanted = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").unlink()
+    (folder / "predictions.jsonl.gz").unlink()
+    weights = folder / "adapter" / "adapter_model.safetensors"
+    trained = weights.stat().st_mtime_ns
+    assert state(spec, folder) == "unfinished"
+    again = execute(spec, folder)
+    assert (again["macro_f1"], again["per_type"]) == (wanted["macro_f1"], wanted["per_type"])
+    assert weights.stat().st_mtime_ns == trained
+
+
+def test_a_folder_with_other_settings_is_refused(finished: Path, tiny: Tiny, tmp_path: Path) -> None:
+    spec = runs(tiny, training={"epochs": 2})[0]
+    with pytest.raises(ConfigError, match=r"holds something else.*move it away"):
+        execute(spec, finished / spec.name)
+    (tmp_path / "mine.txt").write_text("not a run")
+    assert state(spec, tmp_path) == "other"
+
+
+def test_a_base_of_another_architecture(tiny: Tiny, tmp_path: Path) -> None:
+    base = {"name": "tiny", "load": str(tiny("uni-bert").folder), "architecture": "bi"}
+    with pytest.raises(ConfigError, match="base tiny: the plan declares a bi-encoder"):
+        execute(runs(tiny, bases=[base])[0], tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_failing_run_does_not_stop_the_others(tiny: Tiny, tmp_path: Path) -> None:
+    plan, output = tmp_path / "plan.toml", tmp_path / "runs"
+    plan.write_text(
+        'methods = ["heads", "zero-shot"]\ncorpora = ["sample"]\nseeds = [1]\nlimits = [100000]\n'
+        f'[[bases]]\nname = "tiny"\nload = "{tiny("bi-bert").folder}"\narchitecture = "bi"\n'
+    )
+    failed = CliRunner().invoke(app, ["benchmark", "run", str(plan), "--output", str(output), "--jobs", "2"])
+    assert failed.exit_code == 1
+    assert "tiny_heads_sample_100000_seed1: FAILED: --limit 100000: the training split has" in failed.stderr
+    assert "1 of 2 runs failed" in failed.stderr
+    bad, good = expand(read_plan(plan)).runs
+    assert state(bad, output / bad.name) == "unfinished"
+    assert state(good, output / good.name) == "finished"
+    assert f"{good.name}: macro F1 {execute(good, output / good.name)['macro_f1']:.4f}" in failed.stderr
+
+
+def test_the_report(finished: Path) -> None:
+    text = comparison_report(finished, resamples=100)
+    cells = {(cell.method, cell.limit): cell for cell in read_runs(finished)}
+    full = cells["full", None]
+    assert f"| `full` | `tiny` | all | {full.macro_f1:.4f} (1) |" in text
+    assert "| `zero-shot` | `tiny` | all | `full` | 1 |" in text
+    pair = cells["heads", 2].values("macro_f1")
+    curve = text.split("## sample: macro F1 by training documents")[1]
+    assert f"| `heads` | `tiny` | {sum(pair) / 2:.4f} ± {abs(pair[0] - pair[1]) / 2**0.5:.4f} (2) |  |" in curve
+    assert "The study" not in text  # it has no figure for this corpus
+
+
+def test_the_difference_is_that_of_the_scores(finished: Path, tmp_path: Path) -> None:
+    for path in finished.glob("*_2_seed*"):
+        shutil.copytree(path, tmp_path / path.name)
+    untrained = "tiny_zero-shot_sample_all_seed1"
+    shutil.copytree(finished / untrained, tmp_path / untrained)
+    text = comparison_report(tmp_path, resamples=100)
+    cells = {cell.method: cell for cell in read_runs(tmp_path)}
+    for seed in (1, 2):
+        heads, full = (cells[method].seeds[seed].metrics["macro_f1"] for method in ("heads", "full"))
+        assert f"| `heads` | `tiny` | 2 | `full` | {seed} | {heads - full:+.4f} |" in text
+    assert "| `zero-shot` | `tiny` | all | `full` | 1 |" in text  # what trains nothing has no amount of data
+    assert "by training documents" not in text
+
+
+def test_the_study_is_marked_as_the_study(finished: Path, tmp_path: Path) -> None:
+    """Beside a run on a corpus that the study has figures for."""
+    name = "tiny_full_sample_all_seed1"
+    shutil.copytree(finished / name, tmp_path / name)
+    path = tmp_path / name / "metrics.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "corpus": "bc5cdr"}))
+    text = comparison_report(tmp_path, resamples=100)
+    assert "The study's own figures, not ours" in text
+    assert f"| `extension` | {STUDY['bc5cdr']['extension']:.4f} |" in text
+
+
+def test_nothing_to_report(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no finished run"):
+        read_runs(tmp_path)
+
+
+def test_the_command(finished: Path, tiny: Tiny, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        'methods = ["heads", "full", "injection-cross"]\ncorpora = ["sample"]\nseeds = [1, 3]\nlimits = [2]\n'
+        'training = { epochs = 1, precision = "fp32" }\n'
+        f'[[bases]]\nname = "tiny"\nload = "{tiny("bi-bert").folder}"\narchitecture = "bi"\n'
+    )
+    arguments = ["benchmark", "run", str(plan), "--output", str(finished)]
+    shown = CliRunner().invoke(app, [*arguments, "--dry-run", "--only", "heads"])
+    assert shown.stdout.splitlines() == [
+        "tiny_heads_sample_2_seed1\tfinished\tnothing",
+        "tiny_heads_sample_2_seed3\tnew\trun",
+    ]
+    assert "skipped: injection-cross on tiny" in shown.stderr
+    nothing = CliRunner().invoke(app, [*arguments, "--only", "hats"])
+    assert isinstance(nothing.exception, ConfigError)
+    assert "no run's name contains hats" in str(nothing.exception)
+    output = tmp_path / "report" / "comparison.md"
+    written = CliRunner().invoke(app, ["benchmark", "report", str(finished), "-o", str(output), "--resamples", "100"])
+    assert written.exit_code == 0
+    assert output.read_text() == comparison_report(finished, resamples=100)
