@@ -19,7 +19,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-slow lint format pretrain benchmark-bases benchmark-footprint benchmark-speed benchmark-guarantees benchmark-core readme clean
+.PHONY: help setup demo test test-slow lint format pretrain benchmark-bases benchmark-footprint benchmark-smoke benchmark-speed benchmark-guarantees benchmark-core readme clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,10 @@ benchmark-bases: $(INSTALLED) ## Score the embedded bases zero-shot, and what th
 benchmark-footprint: $(INSTALLED) ## Build the wheel; weigh it and the bases, time the first entity
 	rm -rf dist && $(PIP) wheel --quiet --no-deps --wheel-dir dist .
 	$(BIN)/gliner-adapters benchmark footprint --wheel dist/*.whl --output benchmark/results/footprint/bases.json $(ARGS)
+
+benchmark-smoke: $(INSTALLED) ## Run a small comparison on the sample corpus (minutes)
+	$(BIN)/gliner-adapters benchmark run benchmark/plans/smoke.toml --output runs/smoke $(ARGS)
+	$(BIN)/gliner-adapters benchmark report runs/smoke
 
 benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library, side by side
 	$(BIN)/gliner-adapters benchmark speed $(ARGS)
