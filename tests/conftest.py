@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,3 +48,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyBase]:
 def tiny_base(request: pytest.FixtureRequest, tiny: Callable[[str], TinyBase]) -> TinyBase:
     """One tiny base; parametrise it indirectly over recipe names."""
     return tiny(request.param)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread for a test, so that a tiny run is as fast as it can be and repeats itself whatever the machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

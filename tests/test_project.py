@@ -37,6 +37,7 @@ FLOORS = (
     ("model", "provenance"),
     ("evaluation", "corpora"),
     ("documents",),
+    ("settings", "markdown"),
     ("errors", "_lazy"),
 )
 #: What a room may not use although it lies below.

@@ -136,12 +136,19 @@ def _check_output(folder: Path, *, resume: bool, overwrite: bool) -> None:
         if resume:
             raise ConfigError("--resume goes on with the run that --overwrite removes; give one of them")
         return
-    # A checkpoint is removed last, so where there is one the run is unfinished even if the adapter is there.
-    if any((folder / RUN_FOLDER / name).exists() for name in ("checkpoint", "checkpoint.old")):
+    if unfinished(folder):
         if not resume:
             raise ConfigError(f"{folder} holds an unfinished run; go on with --resume, or start anew with --overwrite")
     elif (folder / CONFIG_FILE).exists():
         raise ConfigError(f"{folder} holds an adapter already; choose another --output, or --overwrite")
+
+
+def unfinished(folder: Path) -> bool:
+    """Whether an adapter's folder holds a run that can go on.
+
+    A checkpoint is removed last, so where there is one the run is unfinished even if the adapter is there.
+    """
+    return any((folder / RUN_FOLDER / name).exists() for name in ("checkpoint", "checkpoint.old"))
 
 
 def _clear(folder: Path) -> None:

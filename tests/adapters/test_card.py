@@ -45,7 +45,7 @@ An entity is reported when its probability exceeds 0.4; text is read by sentence
 ## Labels
 
 | label | description |
-| --- | --- |
+|---|---|
 | chemical | a drug \\| or another substance |
 | disease | an illness of the body |
 | cell line |  |
@@ -58,7 +58,7 @@ An entity is reported when its probability exceeds 0.4; text is read by sentence
 - seed: 3
 
 | config | value |
-| --- | --- |
+|---|---|
 | epochs | 5 |
 | warmup | 0.1 |
 | learning_rates | {'span_head': 0.0005} |
@@ -68,7 +68,7 @@ An entity is reported when its probability exceeds 0.4; text is read by sentence
 On the development split, by which epoch and threshold were chosen; no test data was read.
 
 | metric | value |
-| --- | --- |
+|---|---|
 | devel epoch | 4 |
 | devel macro f1 | 0.8124 |
 

@@ -14,10 +14,10 @@ from gliner_adapters.annotate import Annotator
 from gliner_adapters.api import evaluate
 from gliner_adapters.benchmark.footprint import footprint_table, measure_footprint
 from gliner_adapters.benchmark.readme_bases import footprint_part, low_rank_part, start_part, zero_shot_part
-from gliner_adapters.benchmark.zero_shot import above, record_scores, score_bases, zero_shot, zero_shot_table
+from gliner_adapters.benchmark.zero_shot import record_scores, score_bases, zero_shot, zero_shot_table
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.errors import ConfigError, GlinerAdaptersError
-from gliner_adapters.evaluation import best_threshold, score_documents
+from gliner_adapters.evaluation import above, best_threshold, score_documents
 
 Tiny = Callable[[str], TinyBase]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gliner_adapters.adapters.config import AdapterConfig
+from gliner_adapters.markdown import markdown_table
 
 
 def model_card(config: AdapterConfig, deltas: Sequence[str] = ()) -> str:
@@ -23,7 +24,7 @@ def model_card(config: AdapterConfig, deltas: Sequence[str] = ()) -> str:
         _use(config),
         *_for_peft(deltas),
         "## Labels",
-        _table(["label", "description"], [[e.name, e.description or ""] for e in config.labels]),
+        markdown_table(["label", "description"], [[e.name, e.description or ""] for e in config.labels]),
         *_training(config),
         *_metrics(config),
         "## Base and versions",
@@ -90,7 +91,7 @@ def _training(config: AdapterConfig) -> list[str]:
     blocks = ["## Training", "\n".join(lines)]
     for key, values in config.trained_on.items():
         if isinstance(values, dict) and values:
-            blocks.append(_table([key.replace("_", " "), "value"], [[k, _show(v)] for k, v in values.items()]))
+            blocks.append(markdown_table([key.replace("_", " "), "value"], [[k, _show(v)] for k, v in values.items()]))
     return blocks
 
 
@@ -99,7 +100,7 @@ def _metrics(config: AdapterConfig) -> list[str]:
         return []
     rows = [[key.replace("_", " "), _show(value)] for key, value in config.metrics.items()]
     note = "On the development split, by which epoch and threshold were chosen; no test data was read."
-    return ["## Scores", note, _table(["metric", "value"], rows)]
+    return ["## Scores", note, markdown_table(["metric", "value"], rows)]
 
 
 def _base(config: AdapterConfig) -> str:
@@ -111,12 +112,6 @@ def _base(config: AdapterConfig) -> str:
         *(f"- {name} {number}" for name, number in config.versions.items()),
     ]
     return "\n".join(lines)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    cells = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
-    lines = [head, ["---"] * len(head), *cells]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _show(value: Any) -> str:

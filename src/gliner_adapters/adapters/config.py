@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gliner_adapters.documents import Label
-from gliner_adapters.errors import AdapterError
+from gliner_adapters.errors import AdapterError, GlinerAdaptersError
+from gliner_adapters.settings import Record
 
 #: Version of the folder's layout. A reader refuses newer ones.
 FORMAT_VERSION = 1
@@ -43,7 +42,7 @@ class LabelEntry(_Strict):
         return Label(self.name, self.description)
 
 
-class AdapterConfig(_Strict):
+class AdapterConfig(Record):
     """The content of `adapter_config.json`.
 
     Attributes:
@@ -55,6 +54,11 @@ class AdapterConfig(_Strict):
         metrics: scores on devel at the chosen threshold. Test scores never stand here.
         weights_sha256: digest of the weights' file.
     """
+
+    file: ClassVar[str] = CONFIG_FILE
+    noun: ClassVar[str] = "adapter"
+    newest: ClassVar[int] = FORMAT_VERSION
+    error: ClassVar[type[GlinerAdaptersError]] = AdapterError
 
     format_version: int = Field(FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
     method: str
@@ -69,32 +73,3 @@ class AdapterConfig(_Strict):
     metrics: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     weights_sha256: str = ""
-
-    def write(self, folder: Path) -> None:
-        """Write the file into an adapter's folder."""
-        (folder / CONFIG_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-    @classmethod
-    def read(cls, folder: Path) -> AdapterConfig:
-        """Read and check the file of an adapter's folder.
-
-        Raises:
-            AdapterError: it is missing, malformed, or of a newer format.
-        """
-        path = folder / CONFIG_FILE
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise AdapterError(f"no adapter at {folder}: expected {CONFIG_FILE} there") from None
-        except ValueError as error:
-            raise AdapterError(f"{path} is not valid JSON: {error}") from None
-        version = content.get("format_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise AdapterError(
-                f"{path} has format version {version}, this gliner-adapters reads up to {FORMAT_VERSION}; upgrade it"
-            )
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise AdapterError(f"{path}: {problems}") from None

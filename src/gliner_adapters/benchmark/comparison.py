@@ -14,6 +14,7 @@ from gliner_adapters.benchmark.runner import METRICS_FILE, PREDICTIONS_FILE, SPE
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.errors import DataError
 from gliner_adapters.evaluation import abstract_groups, count_documents, paired_test, read_predictions
+from gliner_adapters.markdown import markdown_table
 
 #: Macro F1 in the study's own setting: corpus, then method.
 STUDY = {"jnlpba": {"extension": 0.7016, "full": 0.7164}, "bc5cdr": {"extension": 0.8526, "full": 0.8833}}
@@ -140,7 +141,7 @@ def _score_table(cells: Sequence[Cell]) -> str:
                 _mean(cell.values("peak_memory_mb"), "MB"),
             ]
         )
-    return _table(head, rows)
+    return _block(head, rows)
 
 
 def _type_table(cells: Sequence[Cell]) -> str:
@@ -149,7 +150,7 @@ def _type_table(cells: Sequence[Cell]) -> str:
         [*_who(cell), *(_spread([run.metrics["per_type"][name]["f1"] for run in cell.runs]) for name in types)]
         for cell in cells
     ]
-    return "F1 of each type:\n\n" + _table(["method", "base", "documents", *types], rows)
+    return "F1 of each type:\n\n" + _block(["method", "base", "documents", *types], rows)
 
 
 def _study_table(corpus: str) -> str:
@@ -157,7 +158,7 @@ def _study_table(corpus: str) -> str:
     return (
         "The study's own figures, not ours: its own bases (`urchade/gliner_small-v2.1`, "
         "`Ihor/gliner-biomed-bi-small-v1.0`), scored on 2,000 sampled test sentences:\n\n"
-        + _table(["method (the study)", "macro F1 (the study)"], rows)
+        + _block(["method (the study)", "macro F1 (the study)"], rows)
     )
 
 
@@ -193,7 +194,7 @@ def _test_table(cells: Sequence[Cell], data_dir: Path | None, resamples: int) ->
     if not rows:
         return ""
     head = ["method", "base", "documents", "against", "seed", "macro F1", "95% interval", "p"]
-    return "Differences, seed by seed (paired bootstrap, approximate randomisation):\n\n" + _table(head, rows)
+    return "Differences, seed by seed (paired bootstrap, approximate randomisation):\n\n" + _block(head, rows)
 
 
 def _curve(cells: Sequence[Cell]) -> list[int | None]:
@@ -214,7 +215,7 @@ def _efficiency_table(corpus: str, cells: Sequence[Cell]) -> str:
         for method, base in pairs
     ]
     head = ["method", "base", *("all" if limit is None else f"{limit:,}" for limit in limits)]
-    return f"## {corpus}: macro F1 by training documents\n\n" + _table(head, rows)
+    return f"## {corpus}: macro F1 by training documents\n\n" + _block(head, rows)
 
 
 def _who(cell: Cell) -> list[str]:
@@ -234,7 +235,6 @@ def _mean(values: Sequence[float], unit: str) -> str:
     return f"{statistics.mean(values):,.0f} {unit}" if values else ""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+def _block(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table that ends its line, for what is joined to a report."""
+    return markdown_table(head, rows) + "\n"

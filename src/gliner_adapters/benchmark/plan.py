@@ -20,9 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gliner_adapters.corpora.registry import is_corpus, unknown_corpus
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import ZeroShot, get_method
-
-# Recipes and plans are read from the same kinds of file.
-from gliner_adapters.pretraining.recipe import _parse as parse_settings
+from gliner_adapters.settings import problems_of, read_settings
 from gliner_adapters.training.config import TrainingConfig
 
 Limit = Annotated[int, Field(ge=1)] | Literal["all"]
@@ -185,9 +183,9 @@ def read_plan(path: str | Path) -> Plan:
     if not path.is_file():
         raise ConfigError(f"no plan {path}: give a TOML or YAML file")
     try:
-        return Plan.model_validate(parse_settings(path))
+        return Plan.model_validate(read_settings(path))
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_problems(error, 'plan')}") from None
+        raise ConfigError(f"{path}: {problems_of(error, 'plan')}") from None
 
 
 def expand(plan: Plan, limit: int | None = None) -> Expansion:
@@ -251,15 +249,11 @@ def _training(settings: dict[str, Any], seed: int, what: str) -> TrainingConfig:
     try:
         return TrainingConfig(**settings, seed=seed)
     except ValidationError as error:
-        raise ConfigError(f"training of {what}: {_problems(error, 'training')}") from None
+        raise ConfigError(f"training of {what}: {problems_of(error, 'training')}") from None
 
 
 def _check_options(method: str, options: dict[str, Any]) -> None:
     try:
         get_method(method).options_type(**options)
     except ValidationError as error:
-        raise ConfigError(f"options of method {method!r}: {_problems(error, 'options')}") from None
-
-
-def _problems(error: ValidationError, whole: str) -> str:
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or whole}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"options of method {method!r}: {problems_of(error, 'options')}") from None

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gliner_adapters.markdown import markdown_table
+
 #: Corpora in the order of their columns.
 CORPORA = ("bc5cdr", "jnlpba", "bionlp11id")
 
@@ -27,24 +29,22 @@ def bases_parts(results: Path) -> dict[str, str]:
 
 def zero_shot_part(records: list[dict[str, Any]]) -> str:
     """Macro and micro F1 of the shipped bases, at both thresholds."""
-    lines = [
-        "| base | corpus (test) | macro F1 at 0.5 | micro F1 at 0.5 | macro F1 tuned | micro F1 tuned | threshold |"
-    ]
-    lines.append("|---" * 7 + "|")
+    head = ["base", "corpus (test)", "macro F1 at 0.5", "micro F1 at 0.5", "macro F1 tuned", "micro F1 tuned"]
+    rows = []
     for record in records:
         for score in sorted(_of(record, "shipped"), key=lambda s: CORPORA.index(s["corpus"])):
             fixed, tuned = score["at_0.5"], score["tuned"]
             cells = [f"`{record['base']}`", score["corpus"]]
             cells += [_with_interval(part, metric) for part in (fixed, tuned) for metric in ("macro_f1", "micro_f1")]
-            lines.append("| " + " | ".join([*cells, f"{tuned['threshold']:.2f}"]) + " |")
-    return "\n".join(lines) + "\n"
+            rows.append([*cells, f"{tuned['threshold']:.2f}"])
+    return markdown_table([*head, "threshold"], rows) + "\n"
 
 
 def low_rank_part(records: list[dict[str, Any]]) -> str:
     """What the low-rank form costs: macro F1 of all parameters trained, and of what ships."""
     head = ["base", "corpus (test)"]
     head += [f"{form}, {at}" for at in ("at 0.5", "tuned") for form in ("every parameter", "shipped", "difference")]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    rows = []
     for record in records:
         trained, shipped = ({s["corpus"]: s for s in _of(record, form)} for form in ("trained", "shipped"))
         for corpus in CORPORA:
@@ -54,8 +54,8 @@ def low_rank_part(records: list[dict[str, Any]]) -> str:
             for at in ("at_0.5", "tuned"):
                 before, after = trained[corpus][at]["macro_f1"], shipped[corpus][at]["macro_f1"]
                 cells += [f"{before:.4f}", f"{after:.4f}", f"{100 * (after - before):+.1f} points"]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+            rows.append(cells)
+    return markdown_table(head, rows) + "\n"
 
 
 def start_part(records: list[dict[str, Any]]) -> str:
@@ -64,19 +64,19 @@ def start_part(records: list[dict[str, Any]]) -> str:
     for record in records:
         table.setdefault(record["train_passages"], {})[record["base"]] = record
     bases = sorted({record["base"] for record in records}, key=lambda base: not base.startswith("encoder:"))
-    lines = ["| training sentences | epochs | " + " | ".join(f"`{base}`" for base in bases) + " |"]
-    lines.append("|---" * (2 + len(bases)) + "|")
+    rows = []
     for sentences, row in sorted(table.items()):
         epochs = {record["training"]["epochs"] for record in row.values()}
         figures = [_with_interval(row[base]["report"], "macro_f1") if base in row else "" for base in bases]
-        lines.append(f"| {sentences:,} | {', '.join(map(str, epochs))} | " + " | ".join(figures) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append([f"{sentences:,}", ", ".join(map(str, epochs)), *figures])
+    head = ["training sentences", "epochs", *(f"`{base}`" for base in bases)]
+    return markdown_table(head, rows) + "\n"
 
 
 def footprint_part(record: dict[str, Any]) -> str:
     """Sizes, time to the first entity and memory."""
-    lines = ["| base | ships | parameters | first entity in a fresh process | of it loading | peak memory |"]
-    lines.append("|---" * 6 + "|")
+    head = ["base", "ships", "parameters", "first entity in a fresh process", "of it loading", "peak memory"]
+    rows = []
     for base, found in record["bases"].items():
         cells = [
             f"`{base}`",
@@ -86,8 +86,8 @@ def footprint_part(record: dict[str, Any]) -> str:
             f"{found['seconds']['load']:.1f} s",
             f"{found['peak_memory_mb'] / 1000:.2f} GB",
         ]
-        lines.append("| " + " | ".join(cells) + " |")
-    text = "\n".join(lines) + "\n"
+        rows.append(cells)
+    text = markdown_table(head, rows) + "\n"
     if record["wheel"]:
         text += f"\nThe wheel with both: {record['wheel']['bytes'] / 1e6:.1f} MB.\n"
     return text

@@ -22,7 +22,7 @@ import torch
 
 from gliner_adapters.adapters import load_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE
-from gliner_adapters.api import RUN_FOLDER, adapt, evaluate
+from gliner_adapters.api import adapt, evaluate, unfinished
 from gliner_adapters.benchmark.plan import RunSpec
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.errors import ConfigError, GlinerAdaptersError
@@ -105,9 +105,7 @@ def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[s
     origin = {"base_fingerprint": base.fingerprint, **provenance(base.device)}
     _write(folder / SPEC_FILE, {"name": spec.name, "digest": spec.digest, "spec": spec.model_dump(), **origin})
     adapter = folder / ADAPTER_FOLDER
-    # Checkpoints are removed last: where there is one, the adapter beside it may not be complete.
-    unfinished = any((adapter / RUN_FOLDER / name).exists() for name in ("checkpoint", "checkpoint.old"))
-    if unfinished or not (adapter / CONFIG_FILE).is_file():
+    if unfinished(adapter) or not (adapter / CONFIG_FILE).is_file():
         options, limit = spec.options, spec.limit
         adapt(
             base, corpus, spec.method, output=adapter, options=options, config=spec.training, limit=limit, resume=True

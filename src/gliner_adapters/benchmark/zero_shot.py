@@ -10,9 +10,8 @@ from rich.table import Table
 
 from gliner_adapters.annotate import Annotator
 from gliner_adapters.corpora import Corpus, load_corpus
-from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.evaluation import abstract_groups, best_threshold, evaluate_predictions
+from gliner_adapters.evaluation import above, abstract_groups, best_threshold, evaluate_predictions
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.embedded import BASE_FILE, BaseRecord, embedded_folder
 from gliner_adapters.model.predict import Precision
@@ -62,11 +61,6 @@ def zero_shot(
         }
     record["tuned"]["devel_macro_f1"] = sweep.value
     return record
-
-
-def above(documents: Sequence[Document], threshold: float) -> list[Document]:
-    """Documents with the entities whose score exceeds a threshold."""
-    return [d.with_entities([e for e in d.entities if (e.score or 0) > threshold]) for d in documents]
 
 
 def score_bases(

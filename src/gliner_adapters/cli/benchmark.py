@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,9 +36,7 @@ def speed(
 
     result = compare_speed(base, adapter, corpus, data_dir, sentences=sentences, steps=steps, rounds=rounds, part=part)
     Console().print(speed_table(result))
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    o.write_result(output, result)
 
 
 @app.command()
@@ -96,9 +93,7 @@ def zero_shot(
         limit=limit,
     )
     Console().print(zero_shot_table(result))
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    o.write_result(output, result)
     if card:
         typer.echo(f"wrote {record_scores(base, result)}", err=True)
 
@@ -121,9 +116,7 @@ def footprint(
 
     result = measure_footprint(base or embedded_bases(), rounds, wheel)
     Console().print(footprint_table(result))
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    o.write_result(output, result)
 
 
 @app.command()
@@ -173,9 +166,7 @@ def guarantees(
     console = Console(stderr=True, markup=False, highlight=False)
     result = check_guarantees(run, method or METHODS, console.print)
     Console().print(guarantees_table(result))
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    o.write_result(output, result)
     for line in broken_promises(result["methods"]):
         typer.echo(f"BROKEN: {line}", err=True)
     if not result["passed"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,7 +56,4 @@ def compare(
             f"{result.p_value:.4f}",
         )
     Console().print(table)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        record = {name: result.to_dict() for name, result in tests.items()}
-        output.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    o.write_result(output, {name: result.to_dict() for name, result in tests.items()})

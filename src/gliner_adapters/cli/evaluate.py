@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -95,10 +94,7 @@ def evaluate(
         if save_predictions is not None:
             save(save_predictions, result.predictions)
     Console().print(render(report))
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        typer.echo(f"wrote {output}", err=True)
+    o.write_result(output, record)
     if fail_under is not None and report.macro_f1 < fail_under:
         typer.echo(f"macro F1 {report.macro_f1:.4f} is under {fail_under}", err=True)
         raise typer.Exit(1)

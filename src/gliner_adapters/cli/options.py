@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -139,3 +139,11 @@ def parse_pairs(pairs: list[str], what: str) -> dict[str, Any]:
         except ValueError:
             parsed[name] = value
     return parsed
+
+
+def write_result(path: Path | None, result: Mapping[str, Any]) -> None:
+    """Write a result as JSON where ``--output`` asks for it."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        typer.echo(f"wrote {path}", err=True)

@@ -13,7 +13,7 @@ from gliner_adapters.evaluation.pairing import abstract_groups, keep_labels, pai
 from gliner_adapters.evaluation.predictions import compare_predictions, read_predictions, write_predictions
 from gliner_adapters.evaluation.render import render, to_markdown
 from gliner_adapters.evaluation.report import EvaluationReport, ReportIntervals, evaluate_predictions
-from gliner_adapters.evaluation.threshold import ThresholdSweep, best_threshold
+from gliner_adapters.evaluation.threshold import ThresholdSweep, above, best_threshold
 from gliner_adapters.evaluation.unseen import mention_strings, normalise_mention, score_unseen
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "ReportIntervals",
     "Scores",
     "ThresholdSweep",
+    "above",
     "abstract_groups",
     "align",
     "best_threshold",

@@ -106,3 +106,8 @@ def counts_at(entities: ScoredEntities, thresholds: NDArray[np.float64]) -> NDAr
 def _above(scores: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
     """How many scores are above each threshold."""
     return len(scores) - np.searchsorted(np.sort(scores), thresholds, side="right")
+
+
+def above(documents: Iterable[Document], threshold: float) -> list[Document]:
+    """Documents with the entities whose score exceeds a threshold; an entity without a score has none to exceed it."""
+    return [d.with_entities([e for e in d.entities if (e.score or 0) > threshold]) for d in documents]

@@ -28,6 +28,7 @@ from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder, unused_parameters
 from gliner_adapters.model.tokens import LabelStyle
+from gliner_adapters.settings import problems_of
 
 #: Ingredients that only make label vectors. In a bi-encoder they are not needed once an adapter is baked.
 PRODUCERS = ("label_encoder", "label_head", "label_table", "label_transform", "label_prompts", "label_deltas")
@@ -293,6 +294,5 @@ def attach(method: str, base: Base, labels: Sequence[Label], options: dict[str, 
     try:
         parsed = kind.options_type(**(options or {}))
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"options of method {method!r}: {problems}") from None
+        raise ConfigError(f"options of method {method!r}: {problems_of(error)}") from None
     return kind(base, labels, parsed).to(base.device)

@@ -36,10 +36,9 @@ def factorise(delta: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return (up / scale).float(), (basis * scale).t().float().contiguous()
 
 
-def residue(delta: Tensor, rank: int) -> float:
-    """Share of a matrix's squared norm that a rank leaves out."""
-    up, down = factorise(delta, rank)
-    return float((delta - up @ down).square().sum() / delta.square().sum().clamp(min=1e-30))
+def residue(delta: Tensor, up: Tensor, down: Tensor) -> float:
+    """The squared norm of what a product leaves out of a matrix."""
+    return float((delta - up @ down).square().sum())
 
 
 def names_in(tensors: Iterable[str]) -> set[str]:

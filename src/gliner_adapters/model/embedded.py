@@ -10,21 +10,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gliner_adapters.errors import BaseModelError
+from gliner_adapters.errors import BaseModelError, GlinerAdaptersError
 from gliner_adapters.model.base import Base
 from gliner_adapters.model.delta import apply_delta
 from gliner_adapters.model.fingerprint import file_sha256
 from gliner_adapters.model.fresh import encoder_folder, from_encoder
+from gliner_adapters.settings import Record
 
 #: Where the package keeps its bases.
 EMBEDDED = Path(__file__).resolve().parent.parent / "bases"
@@ -34,7 +34,7 @@ DELTA_FILE = "delta.safetensors"
 CARD_FILE = "README.md"
 
 
-class BaseRecord(BaseModel):
+class BaseRecord(Record):
     """The content of `base.json`.
 
     Attributes:
@@ -49,7 +49,10 @@ class BaseRecord(BaseModel):
         notes: what a reader of the card should know and no other field says.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    file: ClassVar[str] = BASE_FILE
+    noun: ClassVar[str] = "base"
+    newest: ClassVar[int] = FORMAT_VERSION
+    error: ClassVar[type[GlinerAdaptersError]] = BaseModelError
 
     format_version: int = Field(FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
     name: str
@@ -61,35 +64,6 @@ class BaseRecord(BaseModel):
     trained_on: dict[str, Any] = Field(default_factory=dict)
     scores: list[dict[str, Any]] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
-
-    @classmethod
-    def read(cls, folder: Path) -> BaseRecord:
-        """Read and check a folder's `base.json`.
-
-        Raises:
-            BaseModelError: it is missing, malformed, or of a newer format.
-        """
-        path = folder / BASE_FILE
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise BaseModelError(f"no base at {folder}: expected {BASE_FILE} there") from None
-        except ValueError as error:
-            raise BaseModelError(f"{path} is not valid JSON: {error}") from None
-        version = content.get("format_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise BaseModelError(
-                f"{path} has format version {version}, this gliner-adapters reads up to {FORMAT_VERSION}; upgrade it"
-            )
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise BaseModelError(f"{path}: {problems}") from None
-
-    def write(self, folder: Path) -> None:
-        """Write `base.json` into a folder."""
-        (folder / BASE_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def embedded_bases() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gliner_adapters.markdown import markdown_table
 from gliner_adapters.model.embedded import CARD_FILE, BaseRecord
 
 
@@ -74,7 +75,7 @@ def _scores(record: BaseRecord) -> list[str]:
         "parameter trained, which is what the low-rank form is to be compared with. Tuned: the threshold with the "
         "best macro F1 on devel."
     )
-    return ["## Zero-shot scores", intro, table([*head, "threshold"], rows)]
+    return ["## Zero-shot scores", intro, markdown_table([*head, "threshold"], rows)]
 
 
 def _training(record: BaseRecord) -> list[str]:
@@ -142,7 +143,7 @@ def _data(record: BaseRecord) -> list[str]:
     blocks = [
         "## Data",
         "Training splits alone. Sentences: after filtering; drawn: how often sentences were drawn in the main stage.",
-        table(["corpus", "sentences", "drawn", "mentions", "licence"], rows),
+        markdown_table(["corpus", "sentences", "drawn", "mentions", "licence"], rows),
         f"Never trained on: {', '.join(held_out)}. Sentences that stand there too, or share twelve words in a row "
         "with one there, were removed from the corpora above, with the other sentences that were left out:",
         "\n".join(removed),
@@ -164,9 +165,3 @@ def _limits(record: BaseRecord) -> str:
         "Not for clinical decisions.",
     ]
     return "\n".join(f"- {line}" for line in lines)
-
-
-def table(head: list[str], rows: list[list[Any]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

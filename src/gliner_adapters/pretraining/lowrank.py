@@ -55,19 +55,16 @@ def project(
 
 
 def left_out(
-    start: Mapping[str, Tensor], trained: Mapping[str, Tensor], shipping: Shipping, tail: int = 0
+    start: Mapping[str, Tensor], trained: Mapping[str, Tensor], delta: Mapping[str, Tensor]
 ) -> dict[str, float]:
-    """Share of each encoder's squared difference that the ranks leave out, summed by kind of matrix."""
+    """Share of each encoder's squared difference that a delta's products leave out, summed by kind of matrix."""
     lost: dict[str, list[float]] = {}
-    for name, after in trained.items():
-        rank = _rank(name, after, shipping)
-        if rank:
-            rows = len(after) - tail if tail and _is_vocabulary(name) else None
-            difference = after[:rows].float() - start[name][:rows].float()
-            norm = float(difference.square().sum())
-            entry = lost.setdefault(_kind(name), [0.0, 0.0])
-            entry[0] += norm * residue(difference, rank)
-            entry[1] += norm
+    for name in sorted(name.removesuffix(UP) for name in delta if name.endswith(UP)):
+        up, down = delta[name + UP], delta[name + DOWN]
+        difference = trained[name][: len(up)].float() - start[name][: len(up)].float()
+        entry = lost.setdefault(_kind(name), [0.0, 0.0])
+        entry[0] += residue(difference, up, down)
+        entry[1] += float(difference.square().sum())
     return {kind: round(part / max(whole, 1e-30), 4) for kind, (part, whole) in lost.items()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -12,12 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gliner_adapters.corpora.registry import corpus_info, corpus_infos, is_corpus
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.training.config import TrainingConfig
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from gliner_adapters.settings import problems_of, read_settings
+from gliner_adapters.training.config import Optimisation, TrainingConfig
 
 RECIPES = Path(__file__).parent / "recipes"
 LABELS = Path(__file__).parent / "labels.toml"
@@ -127,23 +122,11 @@ class Shipping(_Strict):
     stages: tuple[Stage, ...] = Field((Stage(),), description="How the low-rank form is trained further, in turn.")
 
 
-class Optimisation(_Strict):
-    """How the loop trains: the fields of :class:`TrainingConfig` that mean something here."""
+class RecipeTraining(Optimisation):
+    """How the loop trains; ingredients without a learning rate have that of full fine-tuning."""
 
-    batch_size: int = Field(32, ge=1, description="Sentences in a step.")
-    learning_rates: dict[str, float] = Field(
-        default_factory=dict, description="Learning rate of an ingredient; else that of full fine-tuning."
-    )
-    weight_decay: float = Field(0.01, ge=0, description="Decay of weight matrices (never of biases and norms).")
     warmup: float = Field(0.05, ge=0, le=1, description="Share of the steps over which learning rates rise.")
-    decay: Literal["linear", "cosine", "constant"] = Field("linear", description="How they fall afterwards.")
-    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
     loss: Literal["bce", "focal"] = Field("bce", description="Loss over spans and known labels.")
-    focal_alpha: float = Field(0.75, gt=0, lt=1, description="Weight of positive spans in the focal loss.")
-    focal_gamma: float = Field(2.0, ge=0, description="How strongly the focal loss turns to hard spans.")
-    precision: Literal["fp32", "bf16"] = Field("bf16", description="Arithmetic.")
-    seed: int = Field(1, ge=0, description="Seed of sampling, wording and dropout.")
-    checkpoint_steps: int = Field(200, ge=1, description="Steps between checkpoints.")
 
     def config(self, **changes: Any) -> TrainingConfig:
         """As the configuration that the optimiser and the loss read."""
@@ -179,7 +162,7 @@ class Recipe(_Strict):
     sampling: Sampling = Sampling()
     drawing: LabelDrawing = LabelDrawing()
     shipping: Shipping = Shipping()
-    training: Optimisation = Optimisation()
+    training: RecipeTraining = RecipeTraining()
     group_size: int = Field(16, ge=1)
 
     @model_validator(mode="after")
@@ -261,33 +244,9 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise ConfigError(f"no recipe {str(name_or_path)!r}: give a TOML or YAML file, or one of {known}")
-    content = _parse(path)
-    content.setdefault("labels", _parse(LABELS))
+    content = read_settings(path)
+    content.setdefault("labels", read_settings(LABELS))
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"{path}: {problems}") from None
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    """A TOML file, or a YAML file by its ending."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
-    if path.suffix in (".yaml", ".yml"):
-        import yaml
-
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: not YAML: {error}") from None
-    else:
-        try:
-            content = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{path}: not TOML: {error}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected tables of settings")
-    return content
+        raise ConfigError(f"{path}: {problems_of(error, 'recipe')}") from None

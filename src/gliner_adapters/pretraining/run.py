@@ -95,12 +95,11 @@ def pretrain(
             shown.say(f"{source.name}: {len(source.passages)} sentences, left out {sum(source.left_out.values())}")
         full = _train_full(start, sources, recipe, run, resume=resume, reporter=shown)
         trained = _as_gliner(start, full, run / "trained")
-        tail = marker_rows(start)
-        delta = project(weights, trained, recipe.shipping, tail)
+        delta = project(weights, trained, recipe.shipping, marker_rows(start))
         plain = load_base(recipe.encoder, architecture=recipe.architecture, device=device)
         write_delta(run / "projected", plain, recipe.name, delta)
         _check_size(run / "projected" / DELTA_FILE, recipe)
-        lost = left_out(weights, trained, recipe.shipping, tail)
+        lost = left_out(weights, trained, delta)
         further: list[dict[str, Any]] = []
         if recipe.shipping.stages:
             delta, further = _train_low_rank(weights, sources, recipe, run, device, resume=resume, reporter=shown)

@@ -7,30 +7,35 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class TrainingConfig(BaseModel):
-    """Hyper-parameters of training. Unknown names are errors."""
+class Optimisation(BaseModel):
+    """What every training shares. Unknown names are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(5, ge=0, description="Passes over the training data.")
     batch_size: int = Field(32, ge=1, description="Passages in a step, over all processes.")
-    max_tokens: int = Field(8192, ge=64, description="Padded sub-tokens in a batch at most; larger batches are cut.")
     learning_rates: dict[str, float] = Field(
         default_factory=dict, description="Learning rate of an ingredient, e.g. span_head; else the method's own."
     )
     weight_decay: float = Field(0.01, ge=0, description="Decay of weight matrices (never of biases and norms).")
-    warmup: float = Field(0.1, ge=0, le=1, description="Share of the steps over which learning rates rise.")
     decay: Literal["linear", "cosine", "constant"] = Field("linear", description="How they fall afterwards.")
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
-    head_dropout: float | None = Field(None, ge=0, lt=1, description="Dropout in trained heads; else the base's own.")
-    loss: Literal["bce", "focal", "balanced-focal"] = Field("bce", description="Loss over spans and labels.")
     focal_alpha: float = Field(0.75, gt=0, lt=1, description="Weight of positive spans in the focal losses.")
     focal_gamma: float = Field(2.0, ge=0, description="How strongly the focal losses turn to hard spans.")
     precision: Literal["fp32", "bf16"] = Field("bf16", description="Arithmetic of training and evaluation.")
     seed: int = Field(1, ge=0, description="Seed of batches, dropout and initialisation.")
+    checkpoint_steps: int = Field(200, ge=1, description="Steps between checkpoints.")
+
+
+class TrainingConfig(Optimisation):
+    """Hyper-parameters of an adapter's training. Unknown names are errors."""
+
+    epochs: int = Field(5, ge=0, description="Passes over the training data.")
+    max_tokens: int = Field(8192, ge=64, description="Padded sub-tokens in a batch at most; larger batches are cut.")
+    warmup: float = Field(0.1, ge=0, le=1, description="Share of the steps over which learning rates rise.")
+    head_dropout: float | None = Field(None, ge=0, lt=1, description="Dropout in trained heads; else the base's own.")
+    loss: Literal["bce", "focal", "balanced-focal"] = Field("bce", description="Loss over spans and labels.")
     evaluate_every: int = Field(1, ge=1, description="Epochs between evaluations on devel.")
     patience: int | None = Field(None, ge=1, description="Stop after so many evaluations without a better one.")
-    checkpoint_steps: int = Field(200, ge=1, description="Steps between checkpoints.")
     segment: Literal["sentence", "window"] = Field(
         "sentence", description="Passages of one sentence, or of as much text as fits."
     )

@@ -20,7 +20,7 @@ from torch import nn
 
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.evaluation import best_threshold, score_documents
+from gliner_adapters.evaluation import above, best_threshold, score_documents
 from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base
 from gliner_adapters.model.fingerprint import fingerprint
@@ -188,8 +188,7 @@ class Trainer:
         predicted = [d.with_entities(e) for d, e in zip(self.devel, entities, strict=True)]
         gold = [d.with_entities([e for e in d.entities if e.label in labels]) for d in self.devel]
         sweep = best_threshold(gold, predicted, labels, decoded_at=SWEEP_FROM)
-        kept = [d.with_entities([e for e in d.entities if (e.score or 0) > sweep.threshold]) for d in predicted]
-        scores = score_documents(gold, kept, labels)
+        scores = score_documents(gold, above(predicted, sweep.threshold), labels)
         better = progress.best is None or scores.macro_f1 > progress.best["macro_f1"]
         row = {
             "epoch": progress.epoch,
