@@ -3,6 +3,7 @@
     train every part          run/full.safetensors, run/full.json; as a GLiNER in run/trained/
     project to low rank       run/projected/
     train the low-rank form   base.json, delta.safetensors, README.md
+    train every part again    run/control/, where asked for: on the same stages, to tell what the low rank costs
 
 Each stage is kept when it is done, so that a run which is killed goes on with the one it was in.
 """
@@ -64,6 +65,7 @@ def pretrain(
     device: str | torch.device = "cpu",
     resume: bool = False,
     overwrite: bool = False,
+    control: bool = False,
     reporter: Reporter | None = None,
 ) -> Pretrained:
     """Pretrain a base on many corpora.
@@ -75,6 +77,8 @@ def pretrain(
         device: where to compute.
         resume: go on with an unfinished run in ``output``.
         overwrite: remove what is in ``output`` first.
+        control: also train every parameter on the stages that the low-rank form is trained on, from where both part;
+            a GLiNER in ``run/control/``, to be compared with what ships.
         reporter: shows the progress; silent if ``None``.
 
     Raises:
@@ -103,6 +107,8 @@ def pretrain(
         further: list[dict[str, Any]] = []
         if recipe.shipping.stages:
             delta, further = _train_low_rank(weights, sources, recipe, run, device, resume=resume, reporter=shown)
+            if control:
+                train_control(sources, recipe, run, device, resume=resume, reporter=shown)
         record = write_delta(folder, plain, recipe.name, delta)
     size = (folder / DELTA_FILE).stat().st_size
     first = json.loads((run / "full.json").read_text(encoding="utf-8"))
@@ -228,6 +234,33 @@ def _train_low_rank(
         _stage(loop, run, name, resume)
         records.append(json.loads((run / f"{name}.json").read_text(encoding="utf-8")))
     return adapter.delta(), records
+
+
+def train_control(
+    sources: Sequence[Source],
+    recipe: Recipe,
+    run: Path,
+    device: str | torch.device,
+    *,
+    resume: bool,
+    reporter: Reporter,
+) -> Path:
+    """Train every parameter of the fully trained base on the low-rank stages: the same sentences, labels and order.
+
+    What it scores above the low-rank form is what the low rank costs, training being equal.
+
+    Returns:
+        the folder of the GLiNER that it gives.
+    """
+    base = load_base(str(run / "trained"), device=device)
+    adapter = attach("full", base, [Label("any")])
+    for number, stage in enumerate(recipe.shipping.stages, 1):
+        config = recipe.training.config(seed=recipe.training.seed + number)
+        name = f"control-{number}"
+        loop = PretrainingLoop(base, adapter, sources, recipe.in_stage(stage), config, run / name, reporter)
+        _stage(loop, run, name, resume)
+    export_gliner(base, adapter.parts(base.parts), run / "control")
+    return run / "control"
 
 
 def low_rank_config(recipe: Recipe, stage: Stage, number: int) -> TrainingConfig:
