@@ -33,7 +33,7 @@ FLOORS = (
     ("api",),
     ("annotate", "training"),
     ("adapters",),
-    ("methods",),
+    ("methods", "runtimes"),
     ("model", "provenance"),
     ("evaluation", "corpora"),
     ("documents",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,25 @@ from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import (
     EvaluationReport,
+    above,
     abstract_groups,
+    calibrate,
     evaluate_predictions,
     keep_labels,
     mention_strings,
+    score_documents,
 )
 from gliner_adapters.methods import attach
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.passages import Losses
 from gliner_adapters.model.predict import Precision
 from gliner_adapters.provenance import provenance
-from gliner_adapters.training import Meter, Reporter, TrainingConfig, TrainingResult, train
+from gliner_adapters.training import FeatureStore, Hook, Meter, Reporter, TrainingConfig, TrainingResult, train
 
 RUN_FOLDER = "run"
 RUN_FILE = "run.json"
+#: GLiNER's own threshold; scores there are reported beside those at the threshold in use.
+HALF = 0.5
 
 
 def adapt(
@@ -47,6 +53,8 @@ def adapt(
     resume: bool = False,
     overwrite: bool = False,
     reporter: Reporter | None = None,
+    on_evaluation: Hook | None = None,
+    store: FeatureStore | None = None,
 ) -> TrainedAdapter:
     """Train an adapter on a corpus's training split and save it.
 
@@ -64,6 +72,9 @@ def adapt(
         resume: go on with an unfinished run in ``output``.
         overwrite: replace what is in ``output``.
         reporter: shows the progress; silent if ``None``.
+        on_evaluation: called with each evaluation on devel; where it says true, the run stops there with its best
+            weights (see :func:`~gliner_adapters.training.train`).
+        store: word vectors that runs of this process share.
 
     Raises:
         GlinerAdaptersError: anything that the input does not allow; the message says what.
@@ -90,7 +101,18 @@ def adapt(
     if overwrite and state.is_main_process:  # only now: nothing is removed for a request that cannot be met
         _clear(folder)
     state.wait_for_everyone()
-    result = train(base, adapter, documents, devel, config, folder=run_folder, resume=resume, reporter=reporter)
+    result = train(
+        base,
+        adapter,
+        documents,
+        devel,
+        config,
+        folder=run_folder,
+        resume=resume,
+        reporter=reporter,
+        on_evaluation=on_evaluation,
+        store=store,
+    )
     trained_on = {
         "corpus": corpus.name,
         "train_split": "train",
@@ -237,17 +259,22 @@ def evaluate(
     if isinstance(model, (str, Path)):
         model = load_adapter(model)
     labels = [label.name for label in corpus.labels]
+    cut = HALF if isinstance(model, Base) else model.config.threshold
+    cut = cut if threshold is None else threshold
+    # Read once at the lower of two thresholds: what the higher one leaves is exactly what reading there would find.
+    read_at = min(cut, HALF)
     if isinstance(model, Base):
-        annotator = Annotator(model, corpus.labels, threshold=threshold, segment="sentence", precision=precision)
+        annotator = Annotator(model, corpus.labels, threshold=read_at, segment="sentence", precision=precision)
     else:
         missing = sorted(set(labels) - set(model.labels))
         if missing:
             raise ConfigError(f"the adapter has no label {', '.join(missing)}; it knows {', '.join(model.labels)}")
-        annotator = Annotator(model, threshold=threshold, precision=precision)
+        annotator = Annotator(model, threshold=read_at, precision=precision)
     gold = corpus.documents(split)
     meter = Meter()
-    predictions = annotator.annotate(gold)
+    found = annotator.annotate(gold)
     cost = meter.read()
+    predictions = above(found, cut)
     report = evaluate_predictions(
         gold,
         list(keep_labels(predictions, labels)),
@@ -258,8 +285,20 @@ def evaluate(
         seed=seed,
     )
     record = _record(annotator, corpus, split, report, precision, len(gold) / cost.seconds)
-    record["evaluation_seconds"] = round(cost.seconds, 1)
+    half = score_documents(gold, list(keep_labels(above(found, HALF), labels)), labels)
+    record |= {
+        "threshold": cut,
+        "at_half": {"macro_f1": half.macro_f1, "micro_f1": half.micro_f1},
+        "calibration": _calibration(gold, predictions, labels),
+        "evaluation_seconds": round(cost.seconds, 1),
+    }
     return Evaluation(report, predictions, record, annotator.losses)
+
+
+def _calibration(gold: Sequence[Document], predictions: list[Document], labels: list[str]) -> dict[str, Any] | None:
+    """How far scores are probabilities; ``None`` where nothing was found."""
+    kept = list(keep_labels(predictions, labels))
+    return calibrate(gold, kept, labels).to_dict() if any(document.entities for document in kept) else None
 
 
 def _record(
@@ -287,7 +326,6 @@ def _record(
         "trained_parameters": config.trained_parameters,
         "total_parameters": config.base.parameters,
         "shipped_bytes": shipped_bytes(model.folder) if model.folder is not None else 0,
-        "threshold": annotator.threshold,
         "precision": precision,
         "micro_f1": report.micro_f1,
         "macro_f1": report.macro_f1,

@@ -1,4 +1,4 @@
-"""Runs of a plan on tiny bases, and the report over them."""
+"""Runs of a plan on tiny bases."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from bases import TinyBase
-from gliner_adapters.benchmark.comparison import STUDY, comparison_report, read_runs
 from gliner_adapters.benchmark.plan import Plan, RunSpec, expand, read_plan
 from gliner_adapters.benchmark.results import REQUIRED
 from gliner_adapters.benchmark.runner import execute, execute_all, state
 from gliner_adapters.cli import app
-from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import read_predictions
 
 Tiny = Callable[[str], TinyBase]
@@ -32,11 +31,8 @@ def runs(tiny: Tiny, **settings: Any) -> list[RunSpec]:
 
 @pytest.fixture(scope="module")
 def finished(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two methods with two seeds, one of them with more data too, and zero-shot."""
     folder = tmp_path_factory.mktemp("runs")
-    specs = runs(tiny, methods=["heads", "full"], seeds=[1, 2])
-    specs += runs(tiny, methods=["zero-shot", "full"], limits=["all"])
-    for spec in specs:
+    for spec in runs(tiny):
         execute(spec, folder / spec.name)
     return folder
 
@@ -110,48 +106,6 @@ def test_one_failing_run_does_not_stop_the_others(tiny: Tiny, tmp_path: Path) ->
     assert f"{good.name}: macro F1 {execute(good, output / good.name)['macro_f1']:.4f}" in failed.stderr
 
 
-def test_the_report(finished: Path) -> None:
-    text = comparison_report(finished, resamples=100)
-    cells = {(cell.method, cell.limit): cell for cell in read_runs(finished)}
-    full = cells["full", None]
-    assert f"| `full` | `tiny` | all | {full.macro_f1:.4f} (1) |" in text
-    assert "| `zero-shot` | `tiny` | all | `full` | 1 |" in text
-    pair = cells["heads", 2].values("macro_f1")
-    curve = text.split("## sample: macro F1 by training documents")[1]
-    assert f"| `heads` | `tiny` | {sum(pair) / 2:.4f} ± {abs(pair[0] - pair[1]) / 2**0.5:.4f} (2) |  |" in curve
-    assert "The study" not in text  # it has no figure for this corpus
-
-
-def test_the_difference_is_that_of_the_scores(finished: Path, tmp_path: Path) -> None:
-    for path in finished.glob("*_2_seed*"):
-        shutil.copytree(path, tmp_path / path.name)
-    untrained = "tiny_zero-shot_sample_all_seed1"
-    shutil.copytree(finished / untrained, tmp_path / untrained)
-    text = comparison_report(tmp_path, resamples=100)
-    cells = {cell.method: cell for cell in read_runs(tmp_path)}
-    for seed in (1, 2):
-        heads, full = (cells[method].seeds[seed].metrics["macro_f1"] for method in ("heads", "full"))
-        assert f"| `heads` | `tiny` | 2 | `full` | {seed} | {heads - full:+.4f} |" in text
-    assert "| `zero-shot` | `tiny` | all | `full` | 1 |" in text  # what trains nothing has no amount of data
-    assert "by training documents" not in text
-
-
-def test_the_study_is_marked_as_the_study(finished: Path, tmp_path: Path) -> None:
-    """Beside a run on a corpus that the study has figures for."""
-    name = "tiny_full_sample_all_seed1"
-    shutil.copytree(finished / name, tmp_path / name)
-    path = tmp_path / name / "metrics.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "corpus": "bc5cdr"}))
-    text = comparison_report(tmp_path, resamples=100)
-    assert "The study's own figures, not ours" in text
-    assert f"| `extension` | {STUDY['bc5cdr']['extension']:.4f} |" in text
-
-
-def test_nothing_to_report(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no finished run"):
-        read_runs(tmp_path)
-
-
 def test_the_command(finished: Path, tiny: Tiny, tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(
@@ -169,7 +123,3 @@ def test_the_command(finished: Path, tiny: Tiny, tmp_path: Path) -> None:
     nothing = CliRunner().invoke(app, [*arguments, "--only", "hats"])
     assert isinstance(nothing.exception, ConfigError)
     assert "no run's name contains hats" in str(nothing.exception)
-    output = tmp_path / "report" / "comparison.md"
-    written = CliRunner().invoke(app, ["benchmark", "report", str(finished), "-o", str(output), "--resamples", "100"])
-    assert written.exit_code == 0
-    assert output.read_text() == comparison_report(finished, resamples=100)

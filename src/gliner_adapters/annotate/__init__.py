@@ -1,5 +1,7 @@
-"""Reading text with a base and an adapter."""
+"""Reading text with a base and its adapters: one, or hundreds at once."""
 
 from gliner_adapters.annotate.annotator import Annotator
+from gliner_adapters.annotate.library import AdapterInfo, AdapterLibrary
+from gliner_adapters.annotate.requests import Found, Reading, Request
 
-__all__ = ["Annotator"]
+__all__ = ["AdapterInfo", "AdapterLibrary", "Annotator", "Found", "Reading", "Request"]

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from gliner_adapters.benchmark.measures import Measure
 from gliner_adapters.corpora.registry import is_corpus, unknown_corpus
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import ZeroShot, get_method
@@ -86,6 +87,8 @@ class Plan(_Strict):
     Attributes:
         bases, methods, corpora, seeds: what is combined. Methods may be combinations, ``lora+heads``.
         limits: training documents, ``"all"`` for the whole split; several give a label-efficiency curve.
+        measures: what else is measured of each first seed on all documents
+            (:mod:`~gliner_adapters.benchmark.measures`).
         training: fields of :class:`TrainingConfig` for all runs; the seed comes from ``seeds``.
         overrides: other settings for some runs.
     """
@@ -95,6 +98,7 @@ class Plan(_Strict):
     corpora: tuple[str, ...] = Field(min_length=1)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
     limits: tuple[Limit, ...] = Field(("all",), min_length=1)
+    measures: tuple[Measure, ...] = ()
     training: dict[str, Any] = Field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
 
@@ -138,6 +142,7 @@ class RunSpec(_Strict):
         limit: training documents; ``None`` for all.
         options: the method's own options.
         training: all settings of training, the seed among them.
+        measures: what is measured of it beside its scores.
     """
 
     base: PlannedBase
@@ -146,6 +151,7 @@ class RunSpec(_Strict):
     limit: int | None
     options: dict[str, Any]
     training: TrainingConfig
+    measures: tuple[Measure, ...] = ()
 
     @property
     def name(self) -> str:
@@ -155,8 +161,10 @@ class RunSpec(_Strict):
 
     @property
     def digest(self) -> str:
-        """sha256 over all that decides the outcome; neither what a base is called nor how often work is saved does."""
-        content = self.model_dump(exclude={"base": {"name"}, "training": {"checkpoint_steps"}})
+        """sha256 over all that decides the scores. What a base is called, how often work is saved and what else is
+        measured do not.
+        """
+        content = self.model_dump(exclude={"base": {"name"}, "training": {"checkpoint_steps"}, "measures": True})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -234,7 +242,16 @@ def _runs(plan: Plan, base: PlannedBase, method: str, corpus: str, most: int | N
         for seed in seeds[:1] if untrained else seeds:
             config = _training(training, seed, f"{method} on {base.name} for {corpus}")
             _check_options(method, options)
-            yield RunSpec(base=base, method=method, corpus=corpus, limit=documents, options=options, training=config)
+            first = seed == seeds[0] and limit == "all" and not untrained
+            yield RunSpec(
+                base=base,
+                method=method,
+                corpus=corpus,
+                limit=documents,
+                options=options,
+                training=config,
+                measures=plan.measures if first else (),
+            )
 
 
 def _merged(settings: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """Runs of a plan, a folder each.
 
-    new ──► unfinished (run.json) ──► adapter/ ──► predictions.jsonl.gz ──► metrics.json: finished
+    new ──► unfinished (run.json) ──► adapter/ ──► found.jsonl.gz ──► metrics.json ──► MEASURE.json: finished
 
-`metrics.json` is written last, so a folder that has it is complete and is never run again; what was killed before goes
-on where it stood. Each run has a process of its own: peak memory is then the run's, and one that dies takes none along.
+`metrics.json` is written when all that scores need is there, so a folder that has it is never trained again; what was
+killed before goes on where it stood. Measures (:mod:`.measures`) need the adapter: where its folder was removed, since
+weights are large and scores are small, those that are missing stay so. Each run has a process of its own: peak memory
+is then the run's, and one that dies takes none along.
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -20,20 +23,22 @@ from typing import Any, Literal
 
 import torch
 
-from gliner_adapters.adapters import load_adapter
+from gliner_adapters.adapters import TrainedAdapter, load_adapter, save_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE
-from gliner_adapters.api import adapt, evaluate, unfinished
+from gliner_adapters.api import adapt, evaluate, shipped_bytes, unfinished
+from gliner_adapters.benchmark.found import write_found
+from gliner_adapters.benchmark.measures import MEASURES, Measure
 from gliner_adapters.benchmark.plan import RunSpec
-from gliner_adapters.corpora import load_corpus
+from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.errors import ConfigError, GlinerAdaptersError
-from gliner_adapters.evaluation import keep_labels, write_predictions
-from gliner_adapters.model import load_base
+from gliner_adapters.evaluation import keep_labels
+from gliner_adapters.model import Base, load_base
 from gliner_adapters.provenance import provenance
 
 SPEC_FILE, METRICS_FILE, PREDICTIONS_FILE, ADAPTER_FOLDER = (
     "run.json",
     "metrics.json",
-    "predictions.jsonl.gz",
+    "found.jsonl.gz",
     "adapter",
 )
 
@@ -64,7 +69,14 @@ def state(spec: RunSpec, folder: Path) -> State:
         return "new"
     if not (folder / SPEC_FILE).is_file() or _read(folder / SPEC_FILE).get("digest") != spec.digest:
         return "other"
-    return "finished" if (folder / METRICS_FILE).is_file() else "unfinished"
+    return "unfinished" if not (folder / METRICS_FILE).is_file() or _missing(spec, folder) else "finished"
+
+
+def _missing(spec: RunSpec, folder: Path) -> list[Measure]:
+    """The measures that are not there and could be taken."""
+    if not (folder / ADAPTER_FOLDER / CONFIG_FILE).is_file():
+        return []
+    return [measure for measure in spec.measures if not (folder / f"{measure}.json").is_file()]
 
 
 def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
@@ -101,6 +113,18 @@ def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[s
             f"{base.architecture}-encoder"
         )
     corpus = load_corpus(spec.corpus, data_dir=data_dir)
+    if not (folder / METRICS_FILE).is_file():
+        _train_and_score(spec, folder, base, corpus)
+    metrics = _read(folder / METRICS_FILE)
+    for measure in _missing(spec, folder):
+        trained = load_adapter(folder / ADAPTER_FOLDER, base)
+        measured = MEASURES[measure](trained, corpus, data_dir, spec.training.precision)
+        _write(folder / f"{measure}.json", {**measured, **provenance(base.device)})
+    return metrics
+
+
+def _train_and_score(spec: RunSpec, folder: Path, base: Base, corpus: Corpus) -> None:
+    """What scores need, `metrics.json` last."""
     folder.mkdir(parents=True, exist_ok=True)
     origin = {"base_fingerprint": base.fingerprint, **provenance(base.device)}
     _write(folder / SPEC_FILE, {"name": spec.name, "digest": spec.digest, "spec": spec.model_dump(), **origin})
@@ -110,12 +134,20 @@ def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[s
         adapt(
             base, corpus, spec.method, output=adapter, options=options, config=spec.training, limit=limit, resume=True
         )
-    result = evaluate(load_adapter(adapter, base), corpus, precision=spec.training.precision)
+    trained = load_adapter(adapter, base)
+    result = evaluate(trained, corpus, precision=spec.training.precision)
     labels = [label.name for label in corpus.labels]
-    write_predictions(folder / PREDICTIONS_FILE, keep_labels(result.predictions, labels))
+    write_found(folder / PREDICTIONS_FILE, keep_labels(result.predictions, labels))
     metrics = {"name": spec.name, "digest": spec.digest, "limit": spec.limit, **result.record}
-    _write(folder / METRICS_FILE, metrics)
-    return metrics
+    _write(folder / METRICS_FILE, {**metrics, "deployable_bytes": _deployable_bytes(trained)})
+
+
+def _deployable_bytes(trained: TrainedAdapter) -> int | None:
+    """Size of what reading needs; ``None`` where nothing can be left out (uni-encoders)."""
+    if trained.base.architecture == "uni" or not trained.adapter.trained():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return shipped_bytes(save_adapter(trained, folder, deployable=True))
 
 
 def execute_all(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,6 +20,7 @@ from rich.table import Table
 
 from gliner_adapters.adapters import load_adapter
 from gliner_adapters.annotate import Annotator
+from gliner_adapters.benchmark.timing import interval, speedups, timed_rounds
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.documents import Document, entity_words, word_spans
 from gliner_adapters.errors import ConfigError
@@ -107,13 +107,13 @@ def _inference(
         "gliner-adapters, bf16": lambda: _read_anew(annotators["bf16"], texts),
     }
     with torch.inference_mode():
-        seconds, results = _rounds(contenders, rounds)
+        seconds, results = timed_rounds(contenders, rounds)
     theirs = results["gliner, defaults"]
     return {
         "sentences": len(texts),
         "threshold": threshold,
         "sentences_per_second": {name: round(len(texts) / statistics.median(s), 1) for name, s in seconds.items()},
-        "speedup_over_gliner_defaults": _ratios(seconds, "gliner, defaults"),
+        "speedup_over_gliner_defaults": speedups(seconds, "gliner, defaults"),
         "fp32_same_entities": same_entities(theirs, results["gliner-adapters, fp32"]),
         "entities": {
             "gliner, defaults": sum(map(len, theirs)),
@@ -160,11 +160,11 @@ def _training(gliner: Any, base: Base, corpus: Corpus, steps: int, rounds: int) 
             "gliner, our batches": lambda p=precision: _their_steps(gliner, documents, batches, corpus, p),  # type: ignore[misc]
             "gliner-adapters": lambda p=precision: _our_steps(base, adapter, passages, batches, p),  # type: ignore[misc]
         }
-        seconds, losses = _rounds(contenders, rounds)
+        seconds, losses = timed_rounds(contenders, rounds)
         result[precision] = {
             "sentences_per_second": {n: round(len(documents) / statistics.median(s), 1) for n, s in seconds.items()},
-            "speedup": _ratios(seconds, "gliner, its batches")["gliner-adapters"],
-            "speedup_on_our_batches": _ratios(seconds, "gliner, our batches")["gliner-adapters"],
+            "speedup": speedups(seconds, "gliner, its batches")["gliner-adapters"],
+            "speedup_on_our_batches": speedups(seconds, "gliner, our batches")["gliner-adapters"],
             "first_loss": {name: round(value, 4) for name, value in losses.items()},
         }
     return result
@@ -235,48 +235,18 @@ def _example(document: Document) -> dict[str, Any]:
     }
 
 
-def _rounds(contenders: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, list[float]], dict[str, Any]]:
-    """Each contender once a round, after a round that warms up and whose results are kept."""
-    results = {name: run() for name, run in contenders.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds, results
-
-
-def _ratios(seconds: dict[str, list[float]], reference: str) -> dict[str, dict[str, float]]:
-    """How many times faster than the reference, round by round: median, lowest, highest."""
-    ratios = {}
-    for name, times in seconds.items():
-        if name != reference:
-            each = [r / t for r, t in zip(seconds[reference], times, strict=True)]
-            ratios[name] = {
-                "median": round(statistics.median(each), 2),
-                "lowest": round(min(each), 2),
-                "highest": round(max(each), 2),
-            }
-    return ratios
-
-
 def speed_table(result: dict[str, Any]) -> Table:
     """The result for reading."""
     table = Table("what", "sentences/s", "times faster than gliner", title="Speed", title_justify="left")
     if inference := result.get("inference"):
         ratios = inference["speedup_over_gliner_defaults"]
         for name, rate in inference["sentences_per_second"].items():
-            table.add_row(f"inference: {name}", f"{rate:.1f}", _interval(ratios.get(name)))
+            table.add_row(f"inference: {name}", f"{rate:.1f}", interval(ratios.get(name)))
         same = inference["fp32_same_entities"]
         table.caption = "fp32 entities " + ("equal gliner's" if same else "DIFFER from gliner's")
     for precision in ("fp32", "bf16") if "training" in result else ():
         training = result["training"][precision]
         for name, rate in training["sentences_per_second"].items():
             speedup = training["speedup"] if name == "gliner-adapters" else None
-            table.add_row(f"training {precision}: {name}", f"{rate:.1f}", _interval(speedup))
+            table.add_row(f"training {precision}: {name}", f"{rate:.1f}", interval(speedup))
     return table
-
-
-def _interval(ratio: dict[str, float] | None) -> str:
-    return "" if ratio is None else f"{ratio['median']:.2f} ({ratio['lowest']:.2f} to {ratio['highest']:.2f})"

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from gliner_adapters.annotate import Annotator
 from gliner_adapters.corpora import Corpus, load_corpus
+from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import above, abstract_groups, best_threshold, evaluate_predictions
 from gliner_adapters.model import Base, load_base
@@ -31,7 +32,8 @@ def zero_shot(
     bootstrap: int = 1000,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    """Score a base on a corpus's whole test split; the threshold is tuned on devel.
+    """Score a base on a corpus's whole test split: at 0.5, and at thresholds tuned on devel, one for all labels or one
+    for each.
 
     Args:
         base: the base.
@@ -47,10 +49,19 @@ def zero_shot(
     devel, gold = corpus.documents("devel")[:limit], corpus.documents("test")[:limit]
     found_devel, found = annotator.annotate(devel), annotator.annotate(gold)
     sweep = best_threshold(devel, found_devel, labels, decoded_at=READ_AT)
+    by_label = {
+        name: best_threshold(_only(devel, name), _only(found_devel, name), [name], decoded_at=READ_AT).threshold
+        for name in labels
+    }
+    annotator.threshold = [by_label[name] for name in labels]  # what overlaps is decided anew, so the test is read anew
     groups = abstract_groups(gold)
     record: dict[str, Any] = {"corpus": corpus.name, "split": "test", "documents": len(gold), "labels": labels}
-    for name, threshold in (("at_0.5", 0.5), ("tuned", sweep.threshold)):
-        kept = above(found, threshold)
+    readings: list[tuple[str, Any, list[Document]]] = [
+        ("at_0.5", 0.5, above(found, 0.5)),
+        ("tuned", sweep.threshold, above(found, sweep.threshold)),
+        ("tuned_by_label", by_label, annotator.annotate(gold)),
+    ]
+    for name, threshold, kept in readings:
         report = evaluate_predictions(gold, kept, labels, groups=groups, bootstrap=bootstrap).to_dict()
         record[name] = {
             "threshold": threshold,
@@ -61,6 +72,11 @@ def zero_shot(
         }
     record["tuned"]["devel_macro_f1"] = sweep.value
     return record
+
+
+def _only(documents: Sequence[Document], label: str) -> list[Document]:
+    """Documents with the entities of one label."""
+    return [d.with_entities([e for e in d.entities if e.label == label]) for d in documents]
 
 
 def score_bases(
@@ -113,9 +129,8 @@ def record_scores(base: str, result: Mapping[str, Any]) -> Path:
     if not (folder / BASE_FILE).is_file():
         raise ConfigError(f"{base} has no card of its own: only bases that `pretrain` makes have one")
     record = BaseRecord.read(folder)
-    record.scores = [
-        {key: score[key] for key in ("corpus", "weights", "documents", "at_0.5", "tuned")} for score in result["scores"]
-    ]
+    kept = ("corpus", "weights", "documents", "at_0.5", "tuned", "tuned_by_label")
+    record.scores = [{key: score[key] for key in kept} for score in result["scores"]]
     record.write(folder)
     write_card(folder)
     return folder

@@ -24,6 +24,8 @@ from gliner_adapters.cli.demo import demo
 from gliner_adapters.cli.evaluate import evaluate
 from gliner_adapters.cli.export import export
 from gliner_adapters.cli.pretrain import pretrain
+from gliner_adapters.cli.serve import CONTEXT as SERVE_CONTEXT
+from gliner_adapters.cli.serve import serve
 from gliner_adapters.corpora import FetchError
 from gliner_adapters.errors import AdapterError, BaseModelError, ConfigError, DataError, GlinerAdaptersError
 
@@ -49,6 +51,7 @@ app.command()(adapt)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(annotate)
+app.command(context_settings=SERVE_CONTEXT)(serve)
 app.command()(convert)
 app.command()(export)
 app.command()(pretrain)

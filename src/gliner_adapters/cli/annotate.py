@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -31,7 +32,9 @@ Written = Literal["terminal", "jsonl", "pubtator", "iob2"]
 
 def annotate(
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts to read.")] = None,
-    adapter: Annotated[str | None, typer.Option("--adapter", "-a", help="An adapter's folder or hub id.")] = None,
+    adapter: Annotated[
+        list[str] | None, typer.Option("--adapter", "-a", help="An adapter's folder or hub id; repeatable.")
+    ] = None,
     base: Annotated[str | None, typer.Option("--base", help="A base to ask zero-shot, with --label.")] = None,
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", help="A label to look for, NAME or NAME=DESCRIPTION.")
@@ -59,9 +62,14 @@ def annotate(
     Plain text (`--from txt`, or an ending of .txt) is one document a line. Long text is windowed, never cut off.
     IOB2 holds no nested entities and no scores; JSON Lines holds everything.
 
+    Several adapters of one base read together, each with its own labels and threshold. JSON Lines then tells for each
+    entity which adapter found it (`meta.adapter`), by the name of its folder.
+
     Examples:
 
     gliner-adapters annotate -a my-adapter "Cisplatin induced apoptosis in HeLa cells."
+
+    gliner-adapters annotate -a diseases -a genes --file abstracts.pubtator --output found.jsonl
 
     gliner-adapters annotate -a my-adapter --file abstracts.pubtator --output found.pubtator
 
@@ -70,10 +78,14 @@ def annotate(
     written = to or ("terminal" if output == "-" else detect_format(output))
     if written == "terminal" and output != "-":
         raise ConfigError("coloured text goes to a terminal; for a file choose --to jsonl, pubtator or iob2")
-    annotator = _annotator(adapter, base, label or [], threshold, nested, precision, architecture, revision,
+    adapters = adapter or []
+    annotator = _annotator(adapters, base, label or [], threshold, nested, precision, architecture, revision,
                            allow_pickle, device)  # fmt: skip
     documents = _read(texts or [], file or [], from_)
-    found = annotator.stream(documents)
+    if len(adapters) > 1:
+        found = _with_all(annotator, documents, threshold, nested)
+    else:
+        found = annotator.stream(documents)
     if written == "terminal":
         show(found, Console())
     else:
@@ -83,7 +95,7 @@ def annotate(
 
 
 def _annotator(
-    adapter: str | None,
+    adapters: list[str],
     base: str | None,
     labels: list[str],
     threshold: float | None,
@@ -99,17 +111,34 @@ def _annotator(
     from gliner_adapters.annotate import Annotator
     from gliner_adapters.model import load_base
 
-    if (adapter is None) == (base is None):
+    if bool(adapters) == (base is not None):
         raise ConfigError("who should read? Give --adapter, or --base with --label")
-    if adapter is not None:
+    if adapters:
         if labels:
             raise ConfigError("an adapter brings its own labels; --label goes with --base")
-        trained = load_adapter(adapter, revision=revision, allow_pickle=allow_pickle, device=device)
+        if len(adapters) > 1 and revision is not None:
+            raise ConfigError("--revision is that of one adapter; with several, give folders")
+        trained = load_adapter(adapters[0], revision=revision, allow_pickle=allow_pickle, device=device)
+        if len(adapters) > 1:
+            return Annotator(trained.base, adapters=adapters, precision=precision)
         return Annotator(trained, threshold=threshold, nested=nested, precision=precision)
     assert base is not None
     loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device)
     named = [Label(name, description or None) for name, _, description in (entry.partition("=") for entry in labels)]
     return Annotator(loaded, named or None, threshold=threshold, nested=nested, precision=precision)
+
+
+def _with_all(
+    annotator: Annotator, documents: Iterable[Document], threshold: float | None, nested: bool
+) -> Iterator[Document]:
+    """Documents read with all adapters of the annotator; each entity says whose it is."""
+    from gliner_adapters.annotate import Request
+
+    names = annotator.library.names()
+    requests = (Request(document, names, threshold=threshold, nested=nested) for document in documents)
+    for reading in annotator.read_stream(requests):
+        marked = [replace(e, meta={"adapter": found.adapter}) for found in reading.found for e in found.entities]
+        yield reading.document.with_entities(sorted(marked, key=lambda e: (e.start, e.end)))
 
 
 def _read(texts: list[str], files: list[str], form: str | None) -> Iterator[Document]:
@@ -162,7 +191,8 @@ def show(documents: Iterable[Document], console: Console) -> None:
             line.append(document.text[position : entity.start])
             line.append(f"[{document.mention(entity)}", style=f"bold {colour}")
             score = f" {entity.score:.2f}" if entity.score is not None else ""
-            line.append(f" | {entity.label}{score}]", style=colour)
+            by = f" by {entity.meta['adapter']}" if entity.meta and "adapter" in entity.meta else ""
+            line.append(f" | {entity.label}{score}{by}]", style=colour)
             position = entity.end
         line.append(document.text[position:])
         console.print(line, soft_wrap=True)

@@ -63,23 +63,24 @@ def run(
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of the runs.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write it here, not to standard output.")
+        Path | None, typer.Option("--output", "-o", help="The folder to write to; by default that of the runs.")
     ] = None,
     resamples: Annotated[int, typer.Option(min=100, help="Resamples of the tests between methods.")] = 10_000,
     data_dir: o.DataDir = None,
 ) -> None:
-    """Write the comparison of the finished runs in a folder, as Markdown.
+    """Compare the finished runs in a folder: `report.md`, `report.html` and figures.
+
+    The HTML page is one file that needs nothing beside it. Figures need matplotlib, which `gliner-adapters[benchmark]`
+    brings.
 
     Example:
 
-    gliner-adapters benchmark report runs --output comparison.md
+    gliner-adapters benchmark report runs
     """
-    from gliner_adapters.benchmark.comparison import comparison_report
+    from gliner_adapters.benchmark.report import comparison_report, write_report
 
-    text = comparison_report(folder, data_dir, resamples)
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text, encoding="utf-8")
-    typer.echo(f"wrote {output}", err=True)
+    page = comparison_report(folder, data_dir, resamples)
+    if not page.drawn:
+        typer.echo("no figures: matplotlib is missing; pip install 'gliner-adapters[benchmark]' brings it", err=True)
+    for path in write_report(page, output or folder):
+        typer.echo(f"wrote {path}", err=True)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.methods.search import SearchSpace
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder, unused_parameters
 from gliner_adapters.model.tokens import LabelStyle
@@ -60,6 +61,8 @@ class Adapter(nn.Module):
     options_type: ClassVar[type[Options]] = Options
     #: Plugged in after everything else in a combination: what it puts in place has to read what the others make.
     outermost: ClassVar[bool] = False
+    #: Options that are worth tuning, and what to try for them.
+    search_space: ClassVar[SearchSpace] = {}
     #: Default learning rate for each ingredient.
     learning_rates: dict[str, float] = {}  # noqa: RUF012
 

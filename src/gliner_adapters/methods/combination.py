@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods.base import Adapter, Options, get_method
+from gliner_adapters.methods.search import Range
 from gliner_adapters.model import Base, Parts
 
 #: The fields of `Parts` that a technique can put its own in.
@@ -182,6 +183,15 @@ def _own_parts(member: Adapter, parts: Parts) -> set[str]:
     return {place for place in _changed(member, parts) if id(getattr(made, place)) in own}
 
 
+def _joined_space(kinds: Collection[type[Adapter]]) -> dict[str, Range]:
+    """The members' search spaces; what is one for all members is searched once."""
+    return {
+        option if option in Options.model_fields else f"{kind.name}.{option}": tried
+        for kind in kinds
+        for option, tried in kind.search_space.items()
+    }
+
+
 @cache
 def combine(name: str) -> type[Adapter]:
     """The combination that a name declares.
@@ -204,4 +214,5 @@ def combine(name: str) -> type[Adapter]:
     groups: dict[str, Any] = {kind.name: (kind.options_type, ...) for kind in kinds}
     options = create_model(f"Options of {name}", __base__=CombinationOptions, **groups)
     content = {"kinds": kinds, "name": name, "architectures": architectures, "options_type": options}
+    content["search_space"] = _joined_space(kinds)
     return type(name, (Combination,), {**content, "__doc__": f"{' and '.join(names)}."})

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from gliner_adapters.methods.base import Adapter, own_copy, plain_label_encoder, register
+from gliner_adapters.methods.search import LABEL_STYLES
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder
 
@@ -30,6 +31,7 @@ class Extension(Adapter):
 
     name = "extension"
     architectures = ("bi",)
+    search_space = {"label_style": LABEL_STYLES}  # noqa: RUF012
     learning_rates = {"label_transform": 1e-3, "span_head": 5e-4, "label_head": 5e-4}  # noqa: RUF012
 
     def build(self, base: Base) -> None:

@@ -24,6 +24,7 @@ plain form, which starts elsewhere.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import torch
 from pydantic import Field
@@ -32,6 +33,7 @@ from torch import Tensor, nn
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods.base import Adapter, Options, plain_label_encoder, register
 from gliner_adapters.methods.prompt_encoder import Pooling, PromptEncoder
+from gliner_adapters.methods.search import LABEL_STYLES, Choice, Whole
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder
 from gliner_adapters.model.tokens import label_texts
@@ -61,6 +63,13 @@ class InjectionBi(Adapter):
     name = "injection-bi"
     architectures = ("bi",)
     options_type = InjectionBiOptions
+    search_space = {  # noqa: RUF012
+        "label_style": LABEL_STYLES,
+        "prompt_length": Whole(2, 32, log=True),
+        "hidden": Whole(32, 512, log=True),
+        "pooling": Choice(get_args(Pooling)),
+        "gated": Choice((True, False)),
+    }
     learning_rates = {"label_prompts": 1e-3}  # noqa: RUF012
     options: InjectionBiOptions
 

@@ -15,7 +15,7 @@ fits. A fresh adapter is close to a base that reads the descriptions, pooled, be
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from pydantic import Field
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from gliner_adapters.methods.base import Adapter, Options, register
 from gliner_adapters.methods.prompt_encoder import Pooling, PromptEncoder
+from gliner_adapters.methods.search import Choice, Whole
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import TextEncoder
 from gliner_adapters.model.tokens import label_texts
@@ -46,6 +47,11 @@ class InjectionCross(Adapter):
     name = "injection-cross"
     architectures = ("uni",)
     options_type = InjectionCrossOptions
+    search_space = {  # noqa: RUF012
+        "prompt_length": Whole(1, 16, log=True),
+        "pooling": Choice(get_args(Pooling)),
+        "hidden": Choice((None, 64, 256)),
+    }
     outermost = True
     learning_rates = {"prompt_encoder": 1e-3}  # noqa: RUF012
     options: InjectionCrossOptions

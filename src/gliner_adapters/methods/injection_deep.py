@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods.base import Adapter, Options, register
 from gliner_adapters.methods.prompt_encoder import stretch_means
+from gliner_adapters.methods.search import Choice, Whole
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import TextEncoder
 from gliner_adapters.model.prompts import (
@@ -64,6 +65,11 @@ class InjectionDeep(Adapter):
 
     name = "injection-deep"
     options_type = InjectionDeepOptions
+    search_space = {  # noqa: RUF012
+        "kind": Choice(("keys", "hidden")),
+        "prompt_length": Whole(4, 64, log=True),
+        "initialisation": Choice(("encoded", "random")),
+    }
     learning_rates = {"text_prompts": 5e-3}  # noqa: RUF012
     options: InjectionDeepOptions
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gliner_adapters.methods.base import Adapter, Options, own_copy, register
+from gliner_adapters.methods.search import LABEL_STYLES
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.tokens import LabelStyle
 
@@ -31,6 +32,7 @@ class LabelDescriptions(Adapter):
     name = "label-descriptions"
     architectures = ("bi",)
     options_type = LabelDescriptionsOptions
+    search_space = {"label_style": LABEL_STYLES}  # noqa: RUF012
     learning_rates = {"label_encoder": 5e-5, "label_head": 5e-4}  # noqa: RUF012
 
     def build(self, base: Base) -> None:

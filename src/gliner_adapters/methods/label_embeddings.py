@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gliner_adapters.methods.base import Adapter, Options, own_copy, register
+from gliner_adapters.methods.search import LABEL_STYLES, Choice
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder
 from gliner_adapters.model.tokens import LabelStyle
@@ -38,6 +39,7 @@ class LabelEmbeddings(Adapter):
     name = "label-embeddings"
     architectures = ("bi",)
     options_type = LabelEmbeddingsOptions
+    search_space = {"label_style": LABEL_STYLES, "initialisation": Choice(("encoded", "random"))}  # noqa: RUF012
     learning_rates = {"label_table": 1e-3, "label_head": 5e-4}  # noqa: RUF012
     options: LabelEmbeddingsOptions
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods.base import Adapter, Options, Part, register, sharing_copy
+from gliner_adapters.methods.search import Real, Whole
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import unused_parameters
 
@@ -98,6 +99,11 @@ class Lora(Adapter):
 
     name = "lora"
     options_type = LoraOptions
+    search_space = {  # noqa: RUF012
+        "rank": Whole(4, 64, log=True),
+        "alpha": Real(8.0, 128.0, log=True),
+        "dropout": Real(0.0, 0.2),
+    }
     learning_rates = {"text_deltas": 5e-4, "label_deltas": 5e-4}  # noqa: RUF012
     options: LoraOptions
 

@@ -24,7 +24,8 @@ class Batch:
         attention_mask: ``(B, L)``.
         token_rows: ``(T,)`` rows of the flattened ``(B * L, D)`` encoder output that belong to words.
         token_words: ``(T,)`` the word, in [0, N), that each of these rows belongs to.
-        label_rows: ``(B, C)`` rows at which a uni-encoder's label vectors are read, or ``None``.
+        label_rows: rows at which a uni-encoder's label vectors are read, or ``None``. ``(B, C)`` where all passages
+            have one prompt; where each has its own, those of one passage after the other.
         lengths: words in each passage; they sum to N.
         passages: what the batch was made of, in its order.
     """
@@ -58,44 +59,56 @@ class Batch:
 
 
 def collate(
-    passages: Sequence[Passage], tokens: WordTokenizer, prompt: LabelPrompt | None = None, pooling: str = "first"
+    passages: Sequence[Passage],
+    tokens: WordTokenizer,
+    prompt: LabelPrompt | Sequence[LabelPrompt] | None = None,
+    pooling: str = "first",
 ) -> Batch:
     """Lay passages out for the encoder.
 
     Args:
         passages: at least one.
         tokens: the text tokenizer, for its special tokens.
-        prompt: the label prompt before each text (uni-encoders).
+        prompt: the label prompt before each text (uni-encoders), or one for each passage.
         pooling: GLiNER's `subtoken_pooling`; ``first`` and ``last`` pick one sub-token a word, ``mean`` and
             ``max`` need them all.
     """
-    before = prompt.ids if prompt is not None else np.asarray(tokens.prefix, dtype=np.int64)
+    if prompt is None or isinstance(prompt, LabelPrompt):
+        befores = [np.asarray(tokens.prefix, dtype=np.int64) if prompt is None else prompt.ids] * len(passages)
+    else:
+        befores = [each.ids for each in prompt]
     after = np.asarray(tokens.suffix, dtype=np.int64)
-    sizes = [before.size + passage.ids.size + after.size for passage in passages]
+    sizes = [before.size + passage.ids.size + after.size for before, passage in zip(befores, passages, strict=True)]
     longest = max(sizes)
     ids = np.full((len(passages), longest), tokens.pad_id, dtype=np.int64)
     mask = np.zeros((len(passages), longest), dtype=np.int64)
     rows, words, first_word = [], [], 0
-    for b, (passage, size) in enumerate(zip(passages, sizes, strict=True)):
+    for b, (before, passage, size) in enumerate(zip(befores, passages, sizes, strict=True)):
         ids[b, :size] = np.concatenate([before, passage.ids, after])
         mask[b, :size] = 1
         picked, owners = _pick(passage.starts, pooling)
         rows.append(picked + (b * longest + before.size))
         words.append(owners + first_word)
         first_word += passage.words
-    label_rows = None
-    if prompt is not None:
-        offsets = np.arange(len(passages), dtype=np.int64)[:, None] * longest
-        label_rows = torch.from_numpy(offsets + prompt.positions[None, :])
     return Batch(
         torch.from_numpy(ids),
         torch.from_numpy(mask),
         torch.from_numpy(np.concatenate(rows)),
         torch.from_numpy(np.concatenate(words)),
-        label_rows,
+        _label_rows(prompt, len(passages), longest),
         [passage.words for passage in passages],
         list(passages),
     )
+
+
+def _label_rows(prompt: LabelPrompt | Sequence[LabelPrompt] | None, passages: int, longest: int) -> Tensor | None:
+    """Where label vectors are read in the flattened output of the encoder."""
+    if prompt is None:
+        return None
+    if isinstance(prompt, LabelPrompt):
+        offsets = np.arange(passages, dtype=np.int64)[:, None] * longest
+        return torch.from_numpy(offsets + prompt.positions[None, :])
+    return torch.from_numpy(np.concatenate([each.positions + b * longest for b, each in enumerate(prompt)]))
 
 
 def _pick(starts: np.ndarray, pooling: str) -> tuple[np.ndarray, np.ndarray]:
@@ -119,11 +132,21 @@ def by_length(
         max_tokens: padded sub-tokens in a batch at most; a single longer passage is a batch of its own.
         overhead: sub-tokens that each input carries beside the text (a label prompt).
     """
-    order = sorted(range(len(passages)), key=lambda i: (-passages[i].ids.size, i))
+    # Two more for the special tokens around a text.
+    return by_size([passage.ids.size + overhead + 2 for passage in passages], max_passages, max_tokens)
+
+
+def by_size(sizes: Sequence[int], most: int, max_tokens: int) -> Iterator[list[int]]:
+    """Indices of inputs in batches of similar size, largest first.
+
+    Args:
+        sizes: sub-tokens of each input.
+        most: inputs in a batch at most.
+        max_tokens: padded sub-tokens in a batch at most; a single larger input is a batch of its own.
+    """
     batch: list[int] = []
-    for index in order:
-        longest = passages[batch[0]].ids.size if batch else passages[index].ids.size
-        if batch and (len(batch) >= max_passages or (len(batch) + 1) * (longest + overhead + 2) > max_tokens):
+    for index in sorted(range(len(sizes)), key=lambda i: (-sizes[i], i)):
+        if batch and (len(batch) >= most or (len(batch) + 1) * sizes[batch[0]] > max_tokens):
             yield batch
             batch = []
         batch.append(index)

@@ -20,7 +20,7 @@ are refused there. A prefix has no place in the text at all: every token sees it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,26 @@ class LayerPrompts:
 
     hidden: Mapping[int, Tensor] = field(default_factory=dict)
     prefixes: Mapping[int, Prefix] = field(default_factory=dict)
+
+
+def choose_prompts(sets: Sequence[LayerPrompts], rows: Tensor) -> LayerPrompts:
+    """The prompts of a batch whose rows belong to different sets.
+
+    Args:
+        sets: prompts for one row each, all at the same layers and of the same number.
+        rows: ``(B,)`` which set each row has.
+    """
+    first = sets[0]
+    hidden = {layer: torch.cat([each.hidden[layer] for each in sets])[rows] for layer in first.hidden}
+    prefixes = {}
+    for layer in first.prefixes:
+        of_layer = [each.prefixes[layer] for each in sets]
+        prefixes[layer] = Prefix(
+            torch.cat([prefix.keys for prefix in of_layer])[rows],
+            torch.cat([prefix.values for prefix in of_layer])[rows],
+            torch.cat([prefix.factor for prefix in of_layer])[rows],
+        )
+    return LayerPrompts(hidden, prefixes)
 
 
 def encode_with_prompts(

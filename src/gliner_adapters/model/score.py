@@ -13,6 +13,8 @@ that stay in the processor's cache, and made again in the backward pass.
 
 Dropout inside the head falls on that hidden layer. Its noise is drawn once a word and shared by the spans that
 start there, which costs K times less than noise for each span.
+
+In training on a processor the blocks are one compiled loop where `numba` is installed: :mod:`.span_kernel`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ import torch.nn.functional as F
 from gliner.modeling.context_encoders import IdentityContextEncoder
 from gliner.modeling.span_rep import SpanMarkerV0
 from torch import Tensor, nn
+
+from gliner_adapters.model import span_kernel
 
 logger = logging.getLogger(__name__)
 
@@ -94,12 +98,12 @@ def _own_forward(head: nn.Module, words: Tensor, lengths: list[int], labels: Ten
 
 def _factorised(head: SpanMarkerV0, words: Tensor, lengths: list[int], labels: Tensor, max_width: int) -> Tensor:
     """The `markerV0` head, factorised; see the module's docstring."""
-    first, dropout, second = head.out_project[0], head.out_project[2], head.out_project[3]
-    width = words.shape[-1]
-    starts = F.linear(head.project_start(words).relu(), first.weight[:, :width], first.bias)
-    ends = F.linear(head.project_end(words).relu(), first.weight[:, width:])
-    readers = F.linear(labels, second.weight.t())  # W₂ᵀ p: (..., C, 4D)
-    bias = F.linear(labels, second.bias.unsqueeze(0)).squeeze(-1)  # p · b₂: (..., C)
+    starts, ends, readers, bias = factors(head, words, labels)
+    dropout = head.out_project[2]
+    if span_kernel.usable(starts, readers):
+        silent = dropout.p if head.training else 0.0
+        scores = span_kernel.read_spans(starts, ends, readers, lengths, max_width, silent)
+        return scores + _of_words(bias.float(), lengths)
     noise = F.dropout(torch.ones_like(starts), dropout.p) if head.training and dropout.p > 0 else None
     # Outside of autocast's rules: make the types agree.
     readers = readers.to(starts.dtype)
@@ -120,6 +124,42 @@ def _factorised(head: SpanMarkerV0, words: Tensor, lengths: list[int], labels: T
     return torch.cat(logits)
 
 
+def _of_words(bias: Tensor, lengths: list[int]) -> Tensor:
+    """A bias ``(C,)`` as it is; ``(B, C)`` of passages as ``(N, 1, C)`` of their words."""
+    if bias.dim() == 1:
+        return bias
+    return bias.repeat_interleave(torch.tensor(lengths, device=bias.device), 0).unsqueeze(1)
+
+
+def factors(head: SpanMarkerV0, words: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the score is made of: starts and ends ``(N, 4D)``, readers ``(..., C, 4D)`` and their bias ``(..., C)``."""
+    first, second = head.out_project[0], head.out_project[3]
+    width = words.shape[-1]
+    starts = F.linear(_project(head.project_start, words).relu(), first.weight[:, :width], first.bias)
+    ends = F.linear(_project(head.project_end, words).relu(), first.weight[:, width:])
+    readers = F.linear(labels, second.weight.t())  # W₂ᵀ p
+    bias = F.linear(labels, second.bias.unsqueeze(0)).squeeze(-1)  # p · b₂
+    return starts, ends, readers, bias
+
+
+def _project(layers: nn.Module, words: Tensor) -> Tensor:
+    """A projection of the head, layer by layer, with cheaper noise where it has dropout."""
+    for layer in layers.children():
+        words = _dropout(words, layer.p) if isinstance(layer, nn.Dropout) and layer.training else layer(words)
+    return words
+
+
+def _dropout(inputs: Tensor, p: float) -> Tensor:
+    """Dropout from random bytes: eight numbers a draw, where torch's own draws one. ``p`` is taken in 256ths."""
+    silent = round(p * 256)
+    if silent == 0 or silent >= 256 or inputs.device.type != "cpu":
+        return F.dropout(inputs, p)
+    draws = torch.empty((inputs.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+    draws = draws.view(torch.uint8)[: inputs.numel()].view_as(inputs)
+    noise = torch.ge(draws, silent, out=torch.empty_like(inputs, requires_grad=False))
+    return inputs * noise.mul_(256 / (256 - silent))
+
+
 class _SpanReader(torch.autograd.Function):
     """``out[i, k, c] = relu(starts[i] + ends[i + k]) * noise[i] · readers[c]``.
 
@@ -134,10 +174,10 @@ class _SpanReader(torch.autograd.Function):
         ctx.max_width = max_width
         size, classes = starts.shape[0], readers.shape[0]
         out = starts.new_empty(size, max_width, classes)
-        windows = _windows(ends, max_width)
+        windows = span_windows(ends, max_width)
         room = starts.new_empty(BLOCK, max_width, starts.shape[1])
         for i in range(0, size, BLOCK):
-            hidden = _hidden(starts, windows, noise, i, room)
+            hidden = hidden_block(starts, windows, noise, i, room)
             torch.mm(hidden.view(-1, hidden.shape[-1]), readers.t(), out=out[i : i + BLOCK].view(-1, classes))
         return out
 
@@ -148,13 +188,13 @@ class _SpanReader(torch.autograd.Function):
         max_width = ctx.max_width
         size, width = starts.shape
         grad = grad.to(starts.dtype).contiguous()
-        windows = _windows(ends, max_width)
+        windows = span_windows(ends, max_width)
         grad_starts = torch.empty_like(starts)
         grad_ends = ends.new_zeros(size + max_width - 1, width)
         grad_readers = torch.zeros_like(readers, dtype=torch.float32)
         room = starts.new_empty(BLOCK, max_width, width)
         for i in range(0, size, BLOCK):
-            hidden = _hidden(starts, windows, noise, i, room)
+            hidden = hidden_block(starts, windows, noise, i, room)
             out = grad[i : i + BLOCK].view(-1, readers.shape[0])
             grad_readers += (out.t() @ hidden.view(-1, width)).float()
             inner = (out @ readers).view_as(hidden)
@@ -169,13 +209,13 @@ class _SpanReader(torch.autograd.Function):
         return grad_starts, grad_ends[:size], grad_readers.to(readers.dtype), None, None
 
 
-def _windows(ends: Tensor, max_width: int) -> Tensor:
+def span_windows(ends: Tensor, max_width: int) -> Tensor:
     """``(N, K, H)`` view of the ends that each start can be paired with; zeros beyond the last word."""
     padded = F.pad(ends, (0, 0, 0, max_width - 1))
     return padded.as_strided((ends.shape[0], max_width, ends.shape[1]), (ends.shape[1], ends.shape[1], 1))
 
 
-def _hidden(starts: Tensor, windows: Tensor, noise: Tensor | None, i: int, room: Tensor) -> Tensor:
+def hidden_block(starts: Tensor, windows: Tensor, noise: Tensor | None, i: int, room: Tensor) -> Tensor:
     """The hidden layer of the spans that start in one block of words, ``(block, K, H)``, made in ``room``."""
     block = starts[i : i + BLOCK, None]
     hidden = torch.add(block, windows[i : i + BLOCK], out=room[: block.shape[0]]).relu_()

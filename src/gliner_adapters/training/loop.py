@@ -20,15 +20,16 @@ from torch import nn
 
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.evaluation import above, best_threshold, score_documents
 from gliner_adapters.methods import Adapter
-from gliner_adapters.model import Base
+from gliner_adapters.model import Base, span_kernel
 from gliner_adapters.model.fingerprint import fingerprint
-from gliner_adapters.model.passages import Losses, Segmenter, entities_of
+from gliner_adapters.model.passages import Losses, Segmenter
 from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.config import TrainingConfig
 from gliner_adapters.training.cost import Cost, Meter
+from gliner_adapters.training.devel import SWEEP_FROM, Hook, devel_scores
+from gliner_adapters.training.feature_store import FeatureStore
 from gliner_adapters.training.features import FeatureCache
 from gliner_adapters.training.losses import label_weights, span_loss, span_targets
 from gliner_adapters.training.module import TrainingModule, set_head_dropout
@@ -36,8 +37,6 @@ from gliner_adapters.training.optimiser import build_optimiser, set_learning_rat
 from gliner_adapters.training.order import epoch_batches, share
 from gliner_adapters.training.progress import Reporter
 
-#: Devel candidates are decoded at this threshold, and the threshold is chosen above it.
-SWEEP_FROM = 0.05
 #: The threshold of a run without devel data.
 DEFAULT_THRESHOLD = 0.5
 
@@ -77,8 +76,11 @@ class Trainer:
         config: TrainingConfig,
         folder: Path,
         reporter: Reporter,
+        on_evaluation: Hook | None = None,
+        store: FeatureStore | None = None,
     ) -> None:
         self.base, self.adapter, self.config, self.folder, self.reporter = base, adapter, config, folder, reporter
+        self.on_evaluation, self.store = on_evaluation, store
         set_head_dropout(adapter, config.head_dropout)
         self.accelerator = Accelerator(cpu=base.device.type == "cpu")
         segmenter = self._segmenter()
@@ -133,7 +135,8 @@ class Trainer:
             mean_loss = progress.loss_sum / max(1, len(plan[epoch]))
             progress.epoch, progress.batch, progress.loss_sum = epoch + 1, 0, 0.0
             if (epoch + 1) % config.evaluate_every == 0 or epoch + 1 == config.epochs:
-                self._evaluate(progress, mean_loss, meter)
+                if self._evaluate(progress, mean_loss, meter):
+                    break
                 if config.patience is not None and progress.stale >= config.patience:
                     self.reporter.say(f"stopped early: {progress.stale} evaluations without a better one")
                     break
@@ -165,11 +168,10 @@ class Trainer:
             raise ConfigError("the loss is not a number any more; lower the learning rates (--learning-rate)")
         return value
 
-    def _evaluate(self, progress: Progress, loss: float, meter: Meter) -> None:
-        """Score devel, choose the threshold, keep the weights if they are the best so far."""
+    def _evaluate(self, progress: Progress, loss: float, meter: Meter) -> bool:
+        """Score devel, choose the threshold, keep the weights if they are the best so far; whether to stop here."""
         if not self.devel:
-            return
-        labels = [label.name for label in self.adapter.labels]
+            return False
         self.adapter.eval()
         self.adapter.bake(self.base)
         predictor = self._predictor()
@@ -184,19 +186,13 @@ class Trainer:
         )
         gathered = dict(gather_object(list(zip(mine, spans, strict=True))))
         ordered = [gathered[i] for i in range(len(self.devel_passages))]
-        entities = entities_of(self.devel, self.devel_passages, ordered, self.adapter.labels)
-        predicted = [d.with_entities(e) for d, e in zip(self.devel, entities, strict=True)]
-        gold = [d.with_entities([e for e in d.entities if e.label in labels]) for d in self.devel]
-        sweep = best_threshold(gold, predicted, labels, decoded_at=SWEEP_FROM)
-        scores = score_documents(gold, above(predicted, sweep.threshold), labels)
-        better = progress.best is None or scores.macro_f1 > progress.best["macro_f1"]
+        scores = devel_scores(self.devel, self.devel_passages, ordered, self.adapter.labels)
+        better = progress.best is None or scores["macro_f1"] > progress.best["macro_f1"]
         row = {
             "epoch": progress.epoch,
             "step": progress.step,
             "loss": loss,
-            "macro_f1": scores.macro_f1,
-            "micro_f1": scores.micro_f1,
-            "threshold": sweep.threshold,
+            **scores,
             "best": better,
             "seconds": round(meter.read().seconds, 1),
         }
@@ -208,6 +204,7 @@ class Trainer:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self.checkpoints.save_best(self.adapter)
         self.reporter.evaluated(row)
+        return self.on_evaluation is not None and self.on_evaluation(row)
 
     def _segmenter(self) -> Segmenter:
         """Cuts documents to what fits beside the adapter's labels and prompts."""
@@ -234,14 +231,10 @@ class Trainer:
         if not self.config.cache_features or not self.adapter.leaves_text_alone(self.base):
             return
         predictor = self._predictor()
-        name = f"process{self.accelerator.process_index}"
+        store = self.store or FeatureStore(self.folder, f"process{self.accelerator.process_index}")
         self.reporter.begin("word vectors", len(self.passages) + len(self.devel_passages))
-        self.features = FeatureCache(
-            self.folder / f"features-train-{name}.f16", predictor, self.passages, self.reporter.advance
-        )
-        self.devel_features = FeatureCache(
-            self.folder / f"features-devel-{name}.f16", predictor, self.devel_passages, self.reporter.advance
-        )
+        self.features = store.cache(predictor, self.passages, self.reporter.advance)
+        self.devel_features = store.cache(predictor, self.devel_passages, self.reporter.advance)
 
     def _checkpoint(self, progress: Progress, optimiser: Any, meter: Meter) -> None:
         if self.accelerator.is_main_process:
@@ -259,6 +252,7 @@ class Trainer:
             "labels": [(label.name, label.description) for label in self.adapter.labels],
             "config": self.config.model_dump(exclude={"checkpoint_steps"}),
             "torch": torch.__version__,
+            "span_kernel": span_kernel.available(),
         }
         digest.update(json.dumps(settings, sort_keys=True).encode())
         for passage in [*self.passages, *self.devel_passages]:
@@ -278,6 +272,8 @@ def train(
     folder: str | Path,
     resume: bool = False,
     reporter: Reporter | None = None,
+    on_evaluation: Hook | None = None,
+    store: FeatureStore | None = None,
 ) -> TrainingResult:
     """Train an adapter in place.
 
@@ -291,6 +287,9 @@ def train(
         folder: where checkpoints and caches of the run are kept.
         resume: go on from the folder's checkpoint, if there is one.
         reporter: shows the progress.
+        on_evaluation: called with each row of the curve, in every process; where it says true, the run stops there
+            with its best weights.
+        store: word vectors that other runs of this process have computed, and for them.
 
     Raises:
         ConfigError: nothing to train on, an unusable configuration, a checkpoint of another run, or an adapter in
@@ -299,5 +298,7 @@ def train(
     config = config or TrainingConfig()
     adapter.unbake()
     with reporter or Reporter(quiet=True) as shown:
-        trainer = Trainer(base, adapter, train_documents, devel_documents, config, Path(folder), shown)
+        trainer = Trainer(
+            base, adapter, train_documents, devel_documents, config, Path(folder), shown, on_evaluation, store
+        )
         return trainer.run(resume=resume)

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import torch
 from torch import Tensor, nn
 
 from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base, Batch, Encoded, forward
+from gliner_adapters.model.parts import LabelEncoder
 from gliner_adapters.model.predict import Precision, autocast
+
+
+class EncodedLabels(LabelEncoder):
+    """What a label encoder made of the labels, ``(C, D)``, in its place."""
+
+    def __init__(self, vectors: Tensor) -> None:
+        nn.Module.__init__(self)
+        self.vectors = vectors
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The vectors, whatever is asked: the labels of a training run are always the same."""
+        return self.vectors
 
 
 class TrainingModule(nn.Module):
@@ -21,12 +37,28 @@ class TrainingModule(nn.Module):
         self._base = (base,)  # in a tuple, so that it is no sub-module
         self.precision = precision
         self.label_inputs = adapter.label_inputs(base)
+        self._encoded = self._encode_once()
+
+    @torch.no_grad()
+    def _encode_once(self) -> tuple[EncodedLabels] | None:
+        """What a label encoder that stays the base's own makes of the labels; in a tuple, so that it is no sub-module.
+
+        It never changes then, so no step needs to run it.
+        """
+        base = self._base[0]
+        encoder = self.adapter.parts(base.parts).label_encoder
+        if encoder is None or encoder is not base.parts.label_encoder or self.label_inputs is None:
+            return None
+        with autocast(base.device, self.precision):
+            return (EncodedLabels(encoder(*self.label_inputs)),)
 
     def forward(self, batch: Batch | Encoded) -> Tensor:
         """``(N, K, C)`` logits."""
         base = self._base[0]
         with autocast(base.device, self.precision):
             parts = self.adapter.parts(base.parts)
+            if self._encoded is not None:
+                parts = replace(parts, label_encoder=self._encoded[0])
             return forward(parts, batch, self.label_inputs, base.max_width, base.config.subtoken_pooling)
 
 

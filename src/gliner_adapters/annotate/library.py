@@ -1,0 +1,272 @@
+"""The library: adapters of one base by name, loaded when they are asked for and dropped when room is needed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+
+from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter
+from gliner_adapters.adapters.artifact import LABEL_VECTORS, check_fit
+from gliner_adapters.adapters.config import CONFIG_FILE, WEIGHTS_FILE
+from gliner_adapters.annotate.sources import Profile, Source, adapter_source, own_bytes
+from gliner_adapters.documents import Label
+from gliner_adapters.errors import AdapterError, ConfigError
+from gliner_adapters.model import Base
+from gliner_adapters.model.fingerprint import fingerprint
+from gliner_adapters.model.hub import fetch_snapshot
+
+#: Adapters in memory at most, and bytes of their tensors.
+MOST_ADAPTERS = 1024
+MOST_BYTES = 2 << 30
+
+Origin = str | Path | TrainedAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterInfo:
+    """What is known of an adapter without loading it.
+
+    Attributes:
+        name: in the library.
+        revision: sha256 of its weights.
+        method: the technique.
+        base: what its base is called.
+        labels: what it finds.
+        threshold: the probability above which it finds something.
+        segment: whether it reads sentences or windows.
+        bytes: of its tensors in memory if it is loaded, else of its weights' file.
+        loaded: whether it is in memory.
+    """
+
+    name: str
+    revision: str
+    method: str
+    base: str
+    labels: tuple[Label, ...]
+    threshold: float
+    segment: str
+    bytes: int
+    loaded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """An adapter in memory."""
+
+    trained: TrainedAdapter
+    source: Source
+    bytes: int
+
+
+class AdapterLibrary:
+    """Adapters of one base by name. Safe to use from several threads.
+
+    An adapter is loaded when it is first needed and kept until more recently used ones need the room; one that a
+    reading holds stays alive until that reading is done. In a bi-encoder an adapter from disk is kept in its deployable
+    form: what only made its label vectors is dropped, so that one which changes labels alone takes kilobytes. Adapters
+    that are given as objects belong to the caller: they are always there and do not count.
+
+    Args:
+        sources: name to an adapter's folder, its hub id, or an adapter in memory; or a sequence of them, which are
+            called like their folders.
+        base: that all of them were trained on.
+        most_adapters: adapters in memory at most.
+        most_bytes: bytes of their tensors at most. The adapter used last stays, whatever its size.
+
+    Raises:
+        ConfigError: a name given twice, an adapter without a name, or limits that allow nothing.
+        AdapterError: an adapter in memory that has another base. For one on disk this is found when it is looked at.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Origin] | Sequence[Origin],
+        base: Base,
+        *,
+        most_adapters: int = MOST_ADAPTERS,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        if most_adapters < 1 or most_bytes < 1:
+            raise ConfigError(f"a library needs room for an adapter, got most_adapters={most_adapters}, {most_bytes=}")
+        self.base = base
+        self.most_adapters, self.most_bytes = most_adapters, most_bytes
+        self._origins = _named(sources)
+        self._configs: dict[str, AdapterConfig] = {}
+        self._profiles: dict[str, Profile] = {}
+        self._cache: OrderedDict[str, _Loaded] = OrderedDict()
+        self._given: dict[str, _Loaded] = {}
+        # One lock for all loading: a fresh adapter's random start uses torch's one generator.
+        self._lock = RLock()
+        for name, origin in self._origins.items():
+            if isinstance(origin, TrainedAdapter):
+                self._given[name] = self._wrap(name, origin)
+
+    @classmethod
+    def of_folder(
+        cls,
+        path: str | Path,
+        base: Base,
+        *,
+        most_adapters: int = MOST_ADAPTERS,
+        most_bytes: int = MOST_BYTES,
+    ) -> AdapterLibrary:
+        """The adapters in the sub-folders of a folder, called like these. Nothing is loaded yet.
+
+        Raises:
+            ConfigError: there is no such folder, or no adapter in it.
+        """
+        folder = Path(path)
+        found = {each.parent.name: each.parent for each in sorted(folder.glob(f"*/{CONFIG_FILE}"))}
+        if not found:
+            raise ConfigError(f"no adapters in {folder}: expected sub-folders with {CONFIG_FILE}")
+        return cls(found, base, most_adapters=most_adapters, most_bytes=most_bytes)
+
+    def names(self) -> tuple[str, ...]:
+        """All names, in the order given."""
+        return tuple(self._origins)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._origins
+
+    def __len__(self) -> int:
+        return len(self._origins)
+
+    def info(self, name: str) -> AdapterInfo:
+        """What is known of an adapter; it is not loaded for this.
+
+        Raises:
+            ConfigError: there is no such name.
+            AdapterError: its folder cannot be read, or it has another base.
+        """
+        with self._lock:
+            config, held = self._config(name), self._given.get(name) or self._cache.get(name)
+            size = held.bytes if held else (self._folder(name) / WEIGHTS_FILE).stat().st_size
+            return AdapterInfo(
+                name=name,
+                revision=held.source.profile.revision if held else config.weights_sha256,
+                method=config.method,
+                base=config.base.id,
+                labels=tuple(entry.label() for entry in config.labels),
+                threshold=config.threshold,
+                segment=config.segment,
+                bytes=size,
+                loaded=held is not None,
+            )
+
+    def get(self, name: str) -> TrainedAdapter:
+        """An adapter, loaded if it is not in memory.
+
+        Raises:
+            ConfigError: there is no such name.
+            AdapterError: it cannot be loaded, or has another base.
+        """
+        return self._held(name).trained
+
+    def source(self, name: str) -> Source:
+        """What an adapter brings to a reading; errors as for :meth:`get`."""
+        return self._held(name).source
+
+    def profile(self, name: str) -> Profile:
+        """How texts are read for an adapter; it is loaded the first time only. Errors as for :meth:`get`."""
+        with self._lock:
+            return self._profiles.get(name) or self._held(name).source.profile
+
+    @property
+    def loaded_bytes(self) -> int:
+        """Bytes of the tensors of all adapters that the library holds in memory for now."""
+        with self._lock:
+            return sum(held.bytes for held in self._cache.values())
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the adapters that the library holds in memory for now, the one used last at the end."""
+        with self._lock:
+            return tuple(self._cache)
+
+    def _held(self, name: str) -> _Loaded:
+        with self._lock:
+            self._check(name)
+            if name in self._given:
+                return self._given[name]
+            if name in self._cache:
+                self._cache.move_to_end(name)
+                return self._cache[name]
+            trained = load_adapter(self._folder(name), self.base)
+            if self.base.architecture == "bi":
+                trained.adapter.drop_producers()
+            held = self._wrap(name, trained)
+            self._cache[name] = held
+            self._make_room()
+            return held
+
+    def _wrap(self, name: str, trained: TrainedAdapter) -> _Loaded:
+        if trained.base is not self.base:
+            check_fit(trained.config, self.base, trained.folder or Path(name))
+            raise ConfigError(
+                f"adapter {name!r} is plugged into another copy of its base; load it with the library's own "
+                "(load_adapter(source, base)), or give its folder"
+            )
+        revision = trained.config.weights_sha256 if trained.folder is not None else _digest(trained)
+        source = adapter_source(name, revision, trained)
+        self._configs[name], self._profiles[name] = trained.config, source.profile
+        return _Loaded(trained, source, own_bytes(trained.adapter, self.base))
+
+    def _make_room(self) -> None:
+        while len(self._cache) > 1 and (len(self._cache) > self.most_adapters or self.loaded_bytes > self.most_bytes):
+            self._cache.popitem(last=False)
+
+    def _check(self, name: str) -> None:
+        if name not in self._origins:
+            known = ", ".join(list(self._origins)[:10]) + (", ..." if len(self._origins) > 10 else "")
+            raise ConfigError(f"no adapter is called {name!r}; there are: {known or 'none'}")
+
+    def _config(self, name: str) -> AdapterConfig:
+        self._check(name)
+        if name not in self._configs:
+            folder = self._folder(name)
+            config = AdapterConfig.read(folder)
+            check_fit(config, self.base, folder)
+            self._configs[name] = config
+        return self._configs[name]
+
+    def _folder(self, name: str) -> Path:
+        origin = self._origins[name]
+        assert not isinstance(origin, TrainedAdapter)
+        folder = Path(origin)
+        if not folder.is_dir():
+            folder = fetch_snapshot(str(origin), None, [CONFIG_FILE, WEIGHTS_FILE], AdapterError)
+            self._origins[name] = folder
+        return folder
+
+
+def _named(sources: Mapping[str, Origin] | Sequence[Origin]) -> dict[str, Origin]:
+    """Sources by name."""
+    if isinstance(sources, Mapping):
+        if unnamed := [name for name in sources if not name.strip()]:
+            raise ConfigError(f"an adapter has an empty name: {unnamed[0]!r}")
+        return dict(sources)
+    if isinstance(sources, (str, Path)):
+        raise ConfigError(
+            "adapters must be a list or a mapping of names, not one path; AdapterLibrary.of_folder reads a folder"
+        )
+    named: dict[str, Origin] = {}
+    for origin in sources:
+        path = origin.folder if isinstance(origin, TrainedAdapter) else Path(origin)
+        if path is None:
+            raise ConfigError("an adapter that was never saved has no name; give a mapping of names to adapters")
+        name = path.resolve().name if path.is_dir() else path.name
+        if name in named:
+            raise ConfigError(f"two adapters are called {name!r}; give a mapping of names to adapters")
+        named[name] = origin
+    return named
+
+
+def _digest(trained: TrainedAdapter) -> str:
+    """sha256 over the tensors of an adapter that lies in no file."""
+    tensors = {name: parameter.data for name, parameter in trained.adapter.trained().items()}
+    if trained.adapter.baked is not None:
+        tensors[LABEL_VECTORS] = trained.adapter.baked
+    return fingerprint(tensors)

@@ -1,0 +1,123 @@
+"""What the runs say, in sentences that are made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gliner_adapters.benchmark.report.cells import EFFICIENT_SHARE, Cell, CorpusRuns
+from gliner_adapters.benchmark.report.gold import Gold
+from gliner_adapters.benchmark.report.page import Code, Inline, Strong, Text
+from gliner_adapters.benchmark.report.paired import Comparison, compare
+from gliner_adapters.benchmark.report.tables import epoch_seconds
+from gliner_adapters.benchmark.report.wording import documents, f1, listed, p_value, percent, points
+
+#: Near enough to full fine-tuning, in macro F1.
+NEAR = 0.01
+#: Two methods that differ in one idea: the extension's transform of label tokens, beside the same heads.
+EXTENSION, HEADS = "extension", "heads"
+#: A later epoch below this share of full fine-tuning's is worth a sentence.
+CHEAP_EPOCH = 0.5
+
+
+def findings(runs: CorpusRuns, gold: Gold, tested: Sequence[Comparison], resamples: int) -> list[Text]:
+    """The sentences about one corpus.
+
+    Args:
+        runs: of the corpus.
+        gold: its test split.
+        tested: the comparisons that :func:`~.paired.comparisons` made.
+        resamples: of further tests.
+    """
+    found: list[Text] = []
+    for base in runs.bases:
+        found += _best_efficient(runs, base, tested)
+        found += _smallest_near(runs, base)
+        found += _extension(runs, base, gold, resamples)
+        found += _epochs(runs, base)
+    return found
+
+
+def _best_efficient(runs: CorpusRuns, base: str, tested: Sequence[Comparison]) -> Iterator[Text]:
+    best, full = runs.best_efficient(base), runs.reference(base)
+    if best is None:
+        return
+    head: list[Inline] = [*_where(runs, base), "the best method that trains at most "]
+    head += [f"{EFFICIENT_SHARE:.0%} of the parameters is ", Code(best.method), f" ({percent(best.share)}), "]
+    head += ["macro F1 ", Strong(f1(best.macro_f1)), _seeds(best)]
+    if full is None:
+        yield (*head, "; full fine-tuning of this base was not run.")
+        return
+    head.append(f"; full fine-tuning: {f1(full.macro_f1)}{_seeds(full)}")
+    comparison = next((c for c in tested if c.cell is best and c.against is full), None)
+    yield (*head, *(_tested(comparison) if comparison else ("; they share no seed, so they are not tested",)), ".")
+
+
+def _tested(comparison: Comparison) -> Iterator[Inline]:
+    interval = comparison.test.difference
+    yield ". On common seeds the difference is "
+    yield Strong(f"{points(comparison.difference)} points")
+    yield f" (95% interval {points(interval.low)} to {points(interval.high)}, p {_p(comparison)})"
+
+
+def _smallest_near(runs: CorpusRuns, base: str) -> Iterator[Text]:
+    full = runs.reference(base)
+    others = [c for c in runs.members if c.base == base and c.trains and c is not full]
+    if full is None or not others:
+        return
+    near = [cell for cell in others if cell.macro_f1 >= full.macro_f1 - NEAR]
+    where = _where(runs, base)
+    if not near:
+        yield (*where, f"no other method comes within {100 * NEAR:g} point of full fine-tuning.")
+        return
+    smallest = min(near, key=lambda cell: (cell.trained_parameters, -cell.macro_f1))
+    yield (
+        *where,
+        f"the smallest method within {100 * NEAR:g} point of full fine-tuning is ",
+        Code(smallest.method),
+        f": {smallest.trained_parameters:,} trained parameters ({percent(smallest.share)}), macro F1 ",
+        f"{f1(smallest.macro_f1)} against {f1(full.macro_f1)}.",
+    )
+
+
+def _extension(runs: CorpusRuns, base: str, gold: Gold, resamples: int) -> Iterator[Text]:
+    """At each amount of data that both were trained with."""
+    parts: list[Inline] = []
+    for limit in dict.fromkeys(cell.limit for cell in runs.cells if cell.trains):
+        extension, heads = (runs.find(base, method, limit) for method in (EXTENSION, HEADS))
+        comparison = compare(gold, extension, heads, resamples) if extension and heads else None
+        if comparison:
+            seeds = len(comparison.by_seed)
+            parts.append(
+                f"{points(comparison.difference)} points with {documents(limit)} training documents "
+                f"({seeds} seed{'s' * (seeds > 1)}, p {_p(comparison)})"
+            )
+    if parts:
+        yield (*_where(runs, base), Code(EXTENSION), " against ", Code(HEADS), ": ", *listed(parts), ".")
+
+
+def _epochs(runs: CorpusRuns, base: str) -> Iterator[Text]:
+    full = runs.reference(base)
+    against = epoch_seconds(full) if full else None
+    if against is None:
+        return
+    cheap: list[Inline] = []
+    for cell in runs.members:
+        timed = epoch_seconds(cell) if cell.base == base else None
+        if timed and timed[1] <= CHEAP_EPOCH * against[1]:
+            cheap.append(f"{cell.method} {timed[1]:.1f} s (the first {timed[0]:.1f} s)")
+    if cheap:
+        head = f"an epoch after the first costs {against[1]:.1f} s in full fine-tuning, and "
+        yield (*_where(runs, base), head, *listed(cheap), ".")
+
+
+def _where(runs: CorpusRuns, base: str) -> tuple[Inline, ...]:
+    return (Strong(runs.corpus), " with ", Code(base), ": ")
+
+
+def _seeds(cell: Cell) -> str:
+    return f" (mean of {len(cell.runs)} seeds)" if len(cell.runs) > 1 else " (one seed)"
+
+
+def _p(comparison: Comparison) -> str:
+    shown = p_value(comparison.test.p_value)
+    return shown if shown.startswith("<") else f"= {shown}"

@@ -1,0 +1,218 @@
+"""What reading with many adapters costs: documents a second, memory and loading, and where the time goes.
+
+The base alone reads every document with one set of labels. Beside it, each document is read with one of many adapters
+that change labels only and have as many labels as that set. All contenders are timed in turn within a round; ratios
+are taken round by round and their median is reported, so a machine whose speed drifts favours nobody.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from gliner_adapters.adapters import describe, save_adapter
+from gliner_adapters.annotate import AdapterLibrary, Annotator, Request
+from gliner_adapters.annotate.engine import Engine
+from gliner_adapters.annotate.plan import Planner
+from gliner_adapters.annotate.results import readings
+from gliner_adapters.benchmark.timing import timed_rounds
+from gliner_adapters.corpora import load_corpus
+from gliner_adapters.documents import Document, Label
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.methods import attach
+from gliner_adapters.model import Base, load_base
+from gliner_adapters.model.predict import MAX_PASSAGES, MAX_TOKENS, Precision
+from gliner_adapters.provenance import provenance
+
+#: How many different adapters share a read.
+COUNTS = (1, 8, 64, 512)
+#: What the base alone looks for; each adapter has as many labels of its own.
+LABELS = ("chemical", "disease", "gene or protein", "species")
+#: How far an adapter's label vectors lie from the encoded ones, as a share of their spread.
+DISTANCE = 0.1
+SEED = 1
+
+
+def compare_serving(
+    base_name: str,
+    corpus_name: str,
+    data_dir: Path | None = None,
+    *,
+    documents: int = 512,
+    counts: Sequence[int] = COUNTS,
+    rounds: int = 5,
+    precision: Precision = "fp32",
+) -> dict[str, Any]:
+    """All measurements on one base; see the module's docstring.
+
+    Args:
+        base_name: a bi-encoder.
+        corpus_name: whose test documents are read.
+        data_dir: where corpora lie.
+        documents: how many, the first of the split.
+        counts: numbers of adapters to read with.
+        rounds: how often everything is timed.
+        precision: ``"fp32"`` or ``"bf16"``.
+
+    Raises:
+        ConfigError: the base is no bi-encoder, or there are fewer documents than adapters.
+    """
+    base = load_base(base_name)
+    if base.architecture != "bi":
+        raise ConfigError(f"{base_name} is a uni-encoder: its adapters cannot be a few label vectors")
+    texts = [Document(d.text, words=d.words) for d in load_corpus(corpus_name, data_dir=data_dir).documents("test")]
+    texts = texts[:documents]
+    if len(texts) < max(counts):
+        raise ConfigError(f"{len(texts)} documents cannot be spread over {max(counts)} adapters; read more")
+    with tempfile.TemporaryDirectory() as folder:
+        write_adapters(base, Path(folder), max(counts))
+        library = AdapterLibrary.of_folder(folder, base)
+        return {
+            "base": base.id,
+            "corpus": corpus_name,
+            "documents": len(texts),
+            "words_per_document": round(_words(base, texts) / len(texts), 1),
+            "labels": LABELS,
+            "precision": precision,
+            "loading": measure_loading(library),
+            "throughput": measure_throughput(library, texts, counts, rounds, precision),
+            "stages": measure_stages(base, texts, rounds, precision),
+            **provenance(base.device),
+        }
+
+
+@torch.no_grad()
+def write_adapters(base: Base, folder: Path, count: int) -> None:
+    """Deployable label-embeddings adapters ``0000``, ``0001``, ... with labels and vectors of their own."""
+    generator = torch.Generator().manual_seed(SEED)
+    for number in range(count):
+        labels = [Label(f"{label} {number}") for label in LABELS]
+        adapter = attach("label-embeddings", base, labels)
+        trained = describe(adapter, base, threshold=0.5, segment="window")
+        vectors = trained.adapter.baked
+        assert vectors is not None
+        noise = torch.randn(vectors.shape, generator=generator).to(vectors)
+        trained.adapter.baked = vectors + DISTANCE * vectors.std() * noise
+        save_adapter(trained, folder / f"{number:04d}", deployable=True)
+
+
+def measure_loading(library: AdapterLibrary) -> dict[str, Any]:
+    """Load every adapter of a library once, from folders: seconds and bytes for each."""
+    seconds = []
+    for name in library.names():
+        start = time.perf_counter()
+        library.get(name)
+        seconds.append(time.perf_counter() - start)
+    infos = [library.info(name) for name in library.names()]
+    return {
+        "adapters": len(infos),
+        "milliseconds_per_adapter": round(1000 * statistics.median(seconds), 2),
+        "seconds": round(sum(seconds), 2),
+        "tensor_bytes_per_adapter": max(info.bytes for info in infos),
+    }
+
+
+def measure_throughput(
+    library: AdapterLibrary, texts: Sequence[Document], counts: Sequence[int], rounds: int, precision: Precision
+) -> dict[str, Any]:
+    """Documents a second with the base's own labels, and with each document's own of so many adapters."""
+    annotator = Annotator(library.base, adapters=library, precision=precision)
+    plain = tuple(Label(label) for label in LABELS)
+    contenders: dict[str, Callable[[], Any]] = {
+        "base": lambda: annotator.read([Request(text, labels=plain) for text in texts])
+    }
+    for count in counts:
+        names = library.names()[:count]
+        requests = [Request(text, (names[i % count],)) for i, text in enumerate(texts)]
+        contenders[str(count)] = lambda requests=requests: annotator.read(requests)  # type: ignore[misc]
+    seconds, results = timed_rounds(contenders, rounds)
+    ratios = {
+        name: [base / own for base, own in zip(seconds["base"], times, strict=True)]
+        for name, times in seconds.items()
+        if name != "base"
+    }
+    return {
+        "rounds": rounds,
+        "documents_per_second": {n: round(len(texts) / statistics.median(s), 1) for n, s in seconds.items()},
+        "share_of_base": {
+            name: {"median": round(statistics.median(r), 3), "lowest": round(min(r), 3), "highest": round(max(r), 3)}
+            for name, r in ratios.items()
+        },
+        "entities": {name: sum(len(r.document.entities) for r in read) for name, read in results.items()},
+    }
+
+
+def measure_stages(base: Base, texts: Sequence[Document], rounds: int, precision: Precision) -> dict[str, Any]:
+    """Where the time of reading with the base goes: preparing, text encoder, span head and picking, entities.
+
+    The text encoder is timed from within a pass, by hooks on it, so the shares are of one and the same reading.
+    """
+    library = AdapterLibrary({}, base)
+    planner = Planner(base, library, "name", MAX_PASSAGES, MAX_TOKENS)
+    engine = Engine(base, library, precision)
+    plain = tuple(Label(label) for label in LABELS)
+    requests = [Request(text, labels=plain) for text in texts]
+    encoder = base.parts.text_encoder
+    spent = {"encoder": 0.0, "begun": 0.0}
+
+    def begin(*_: Any) -> None:
+        spent["begun"] = time.perf_counter()
+
+    def end(*_: Any) -> None:
+        if base.device.type == "cuda":
+            torch.cuda.synchronize(base.device)
+        spent["encoder"] += time.perf_counter() - spent["begun"]
+
+    shares: dict[str, list[float]] = {"preparing": [], "encoder": [], "scoring": [], "entities": []}
+    hooks = [encoder.register_forward_pre_hook(begin), encoder.register_forward_hook(end)]
+    try:
+        for number in range(rounds + 1):
+            spent["encoder"] = 0.0
+            times = [time.perf_counter()]
+            plan = planner.plan(requests)
+            times.append(time.perf_counter())
+            scored = engine.run(plan)
+            times.append(time.perf_counter())
+            readings(plan, scored)
+            times.append(time.perf_counter())
+            if number:  # the first one warms up
+                whole = times[3] - times[0]
+                shares["preparing"].append((times[1] - times[0]) / whole)
+                shares["encoder"].append(spent["encoder"] / whole)
+                shares["scoring"].append((times[2] - times[1] - spent["encoder"]) / whole)
+                shares["entities"].append((times[3] - times[2]) / whole)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    medians = {name: round(statistics.median(each), 4) for name, each in shares.items()}
+    return {"shares": medians, "outside_the_encoder": round(1 - medians["encoder"], 4)}
+
+
+def _words(base: Base, texts: Sequence[Document]) -> int:
+    """The words of all texts."""
+    from gliner_adapters.documents import word_spans
+
+    return sum(len(word_spans(text)) for text in texts)
+
+
+def serving_table(result: dict[str, Any]) -> Table:
+    """The figures for a terminal."""
+    throughput, loading, stages = result["throughput"], result["loading"], result["stages"]
+    table = Table("read with", "documents/s", "of the base alone", title="Serving", title_justify="left")
+    for name, rate in throughput["documents_per_second"].items():
+        share = throughput["share_of_base"].get(name)
+        told = "" if share is None else f"{share['median']:.3f} ({share['lowest']:.3f} to {share['highest']:.3f})"
+        table.add_row("the base's labels" if share is None else f"{name} adapters", f"{rate:.1f}", told)
+    table.caption = (
+        f"an adapter: {loading['tensor_bytes_per_adapter']} bytes of tensors, "
+        f"{loading['milliseconds_per_adapter']} ms to load; "
+        f"outside the encoder: {100 * stages['outside_the_encoder']:.1f}% of the time"
+    )
+    return table

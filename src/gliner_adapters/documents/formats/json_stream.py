@@ -1,0 +1,124 @@
+"""The members of a JSON file that is one large object, one at a time, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from gliner_adapters.documents.formats.streams import BOM, decode, numbered_lines
+from gliner_adapters.errors import DataError
+
+_DECODER = json.JSONDecoder()
+_SPACE = " \t\r\n"
+
+
+class JsonStream:
+    """Reads values off a stream, holding no more text than the value at hand.
+
+    Args:
+        stream: the bytes, UTF-8.
+        path: what messages name.
+    """
+
+    def __init__(self, stream: BinaryIO, path: str) -> None:
+        self._lines = numbered_lines(stream, path)
+        self._path = path
+        self._text = ""
+        #: The line that the text at hand begins on.
+        self.line = 1
+
+    def token(self, expected: str) -> str:
+        """Take one of the punctuation marks in ``expected``, white space before it left out.
+
+        Raises:
+            DataError: something else stands there.
+        """
+        found = self.peek()
+        if not found or found not in expected:
+            raise self.error(f"expected {' or '.join(expected)}, found {found or 'the end of the file'!r}")
+        self._drop(1)
+        return found
+
+    def peek(self) -> str:
+        """The next character that is no white space; empty at the end."""
+        while True:
+            stripped = self._text.lstrip(_SPACE)
+            self._drop(len(self._text) - len(stripped))
+            if stripped:
+                return stripped[0]
+            if not self._fill(1):
+                return ""
+
+    def value(self) -> Any:
+        """Take the next value, whatever its kind.
+
+        Raises:
+            DataError: it is no JSON, or ends with the file.
+        """
+        self.peek()
+        size = 1 << 16
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text)
+            except RecursionError:
+                raise self.error("not readable as JSON: nested too deeply") from None
+            except ValueError as error:
+                # Cut short, maybe: read on, each time twice as far, so that a long value is not parsed again and again.
+                if self._fill(size):
+                    size *= 2
+                    continue
+                raise self.error(f"not JSON: {getattr(error, 'msg', error)}") from None
+            # A number at the very end of the text at hand may go on.
+            if end == len(self._text) and self._fill(1):
+                continue
+            self._drop(end)
+            return value
+
+    def members(self) -> Iterator[str]:
+        """The names of an object's members; take each one's value before the next name."""
+        self.token("{")
+        if self.peek() == "}":
+            self.token("}")
+            return
+        while True:
+            name = self.value()
+            if not isinstance(name, str):
+                raise self.error("expected a member's name")
+            self.token(":")
+            yield name
+            if self.token(",}") == "}":
+                return
+
+    def items(self) -> Iterator[tuple[int, Any]]:
+        """The values of an array, each with the line that it begins on."""
+        self.token("[")
+        if self.peek() == "]":
+            self.token("]")
+            return
+        while True:
+            self.peek()
+            line = self.line
+            yield line, self.value()
+            if self.token(",]") == "]":
+                return
+
+    def error(self, message: str) -> DataError:
+        """An error at the place that reading has come to."""
+        return DataError(message, self._path, self.line)
+
+    def _fill(self, size: int) -> bool:
+        """Read lines until there are so many more characters; whether there was any."""
+        read = []
+        for number, raw in self._lines:
+            text = decode(raw.removeprefix(BOM) if number == 1 else raw, self._path, number)
+            read.append(text)
+            size -= len(text)
+            if size <= 0:
+                break
+        self._text += "".join(read)
+        return bool(read)
+
+    def _drop(self, size: int) -> None:
+        self.line += self._text.count("\n", 0, size)
+        self._text = self._text[size:]

@@ -1,0 +1,9 @@
+"""Runtimes: what multiplies the matrices of a text encoder when text is read.
+
+A runtime takes the place of the text encoder in a base's parts; whatever runs a pass does not see the difference.
+Nothing is imported until it is asked for.
+"""
+
+from gliner_adapters.runtimes.choose import RUNTIMES, Runtime, check_runtime, prepare
+
+__all__ = ["RUNTIMES", "Runtime", "check_runtime", "prepare"]

@@ -1,0 +1,119 @@
+"""Text encoders that run as graphs, in ONNX Runtime or OpenVINO."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gliner_adapters.model.fingerprint import fingerprint
+from gliner_adapters.model.parts import TextEncoder
+from gliner_adapters.model.predict import Precision
+from gliner_adapters.runtimes.cache import cached
+from gliner_adapters.runtimes.choose import Runtime
+from gliner_adapters.runtimes.graphs import OPSET, EncoderGraph, Run, check_graph, write_onnx
+from gliner_adapters.runtimes.packages import require
+
+GRAPH = "model.onnx"
+
+
+class GraphTransformer:
+    """Stands where a :class:`TextEncoder` has its Transformer; the projection is inside the graph."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Encode: ``(B, L)`` ids and mask to ``(B, L, D)``."""
+        return torch.from_numpy(self.run({"input_ids": input_ids.numpy(), "attention_mask": attention_mask.numpy()}))
+
+
+def graph_encoder(encoder: TextEncoder, runtime: Runtime, precision: Precision, cache: Path | None) -> TextEncoder:
+    """A text encoder that runs as a graph.
+
+    Args:
+        encoder: what is exported; its LSTM over words, if it has one, stays in torch.
+        runtime: ``"onnx"``, ``"onnx-int8"`` or ``"openvino"``.
+        precision: ``"bf16"`` in OpenVINO only.
+        cache: where graphs are kept; by default the user's cache.
+
+    Raises:
+        ConfigError: a package is missing, or the encoder cannot be exported.
+    """
+    packages = {"onnx": ["onnxruntime"], "onnx-int8": ["onnxruntime", "onnx"], "openvino": ["openvino"]}[runtime]
+    for package in packages:
+        require(package, "openvino" if runtime == "openvino" else "onnx")
+    graph = EncoderGraph(encoder)
+    path = exported(graph, cache, quantised=runtime == "onnx-int8")
+    run = openvino_run(path, precision) if runtime == "openvino" else onnx_run(path)
+    if precision == "fp32" and runtime != "onnx-int8":
+        check_graph(graph, run)
+    return TextEncoder(GraphTransformer(run), None, encoder.rnn)
+
+
+def exported(graph: EncoderGraph, cache: Path | None = None, *, quantised: bool = False) -> Path:
+    """The graph of a text encoder as an ONNX file in the cache."""
+    encoder = graph.encoder
+    config = encoder.transformer.model.config.to_json_string(use_diff=False)
+    weights = fingerprint(encoder.state_dict())
+    made_by = [f"{name} {version(name)}" for name in ("gliner-adapters", "gliner", "torch", "transformers")]
+    key = ["encoder", str(OPSET), weights, config, *made_by]
+    folder = cached(key, lambda to: write_onnx(graph, to / GRAPH), cache)
+    if quantised:
+        key += ["int8", f"onnxruntime {version('onnxruntime')}"]
+        exact = folder / GRAPH
+        folder = cached(key, lambda to: quantise(exact, to / GRAPH), cache)
+    return folder / GRAPH
+
+
+def quantise(source: Path, target: Path) -> None:
+    """A graph with int8 weights by column in its matrix products; inputs are quantised by their range in each call."""
+    quantization: Any = require("onnxruntime.quantization", "onnx")
+    preprocess: Any = require("onnxruntime.quantization.preprocess", "onnx")
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        inferred = Path(folder) / GRAPH
+        # Shapes of tensors only: the session optimises the graph itself, and for the processor that it runs on.
+        preprocess.quant_pre_process(source, inferred, skip_optimization=True, skip_symbolic_shape=True)
+        quantization.quantize_dynamic(
+            inferred,
+            target,
+            per_channel=True,
+            op_types_to_quantize=["MatMul", "Gemm"],
+            weight_type=quantization.QuantType.QInt8,
+            extra_options={"MatMulConstBOnly": True},
+        )
+
+
+def onnx_run(path: Path) -> Run:
+    """A graph in ONNX Runtime, on the CPU, with torch's number of threads."""
+    onnxruntime: Any = require("onnxruntime", "onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda feed: session.run(None, feed)[0]
+
+
+def openvino_run(path: Path, precision: Precision = "fp32") -> Run:
+    """A graph in OpenVINO, on the CPU, with torch's number of threads."""
+    openvino: Any = require("openvino", "openvino")
+    settings = {
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+    one_at_a_time = Lock()  # a request holds the buffers of one call
+
+    def run(feed: dict[str, np.ndarray]) -> np.ndarray:
+        with one_at_a_time:
+            return request.infer(feed, share_inputs=True)[0]
+
+    return run

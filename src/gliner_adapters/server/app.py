@@ -1,0 +1,129 @@
+"""The application: routes inside, and around them, from the outside in:
+
+RequestContext   id, deadline, log, metrics, headers; whatever fails ends here
+HostCheck        names of this server alone
+CORSMiddleware   other origins' web pages, if allowed
+Gate             keys and rates
+BodyLimit        the body, counted as it comes
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import FileResponse, Response
+
+from gliner_adapters import __version__
+from gliner_adapters.annotate import Annotator
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.server import operations, routes
+from gliner_adapters.server.batching import Batcher
+from gliner_adapters.server.context import REQUEST_ID, RequestContext
+from gliner_adapters.server.errors import CODES, ApiError, error_response
+from gliner_adapters.server.limits import BodyLimit
+from gliner_adapters.server.metrics import Metrics
+from gliner_adapters.server.rates import Rates
+from gliner_adapters.server.reading import Reader
+from gliner_adapters.server.security import OPEN_FOLDER, Gate, HostCheck, Keys, check_exposure
+from gliner_adapters.server.settings import Settings
+
+PAGE = Path(__file__).parent / "page"
+#: Problems of a request that a message names at most.
+NAMED_PROBLEMS = 5
+
+
+def create_app(annotator: Annotator, settings: Settings | None = None, keys: Keys | None = None) -> FastAPI:
+    """The server as an ASGI application.
+
+    Args:
+        annotator: a base with its library of adapters. Only the application's reader may use it while it runs.
+        settings: limits and the rest; by default `Settings()`.
+        keys: of clients; none are asked for by default.
+
+    Raises:
+        ConfigError: a default adapter that the library lacks, or a server that is open to others without keys.
+    """
+    settings, keys = settings or Settings(), keys or Keys()
+    check_exposure(settings, keys)
+    library = annotator.library
+    if settings.default_adapter is not None and settings.default_adapter not in library:
+        raise ConfigError(f"--default-adapter {settings.default_adapter}: the library has no such adapter")
+    metrics = Metrics()
+    batcher = Batcher(annotator, settings, metrics)
+    metrics.watch(lambda: batcher.documents, lambda: len(library.loaded))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        batcher.start()
+        yield
+        await run_in_threadpool(batcher.close, settings.grace_seconds)
+
+    app = FastAPI(
+        title="gliner-adapters",
+        version=__version__,
+        summary="Named entities of any kind in biomedical text.",
+        description="Offsets are code points, ends are exclusive. Every error has the form of `ErrorBody`.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    reader = Reader(batcher, library, settings)
+    app.include_router(routes.router(reader, library, settings, with_keys=bool(keys)))
+    app.include_router(operations.router(batcher, metrics))
+    app.add_api_route("/", _page, include_in_schema=False)
+    app.mount(OPEN_FOLDER.rstrip("/"), StaticFiles(directory=PAGE), name="assets")
+
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+
+    # The one added last is the outermost.
+    app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(Gate, keys=keys, rates=Rates(settings.rate, settings.burst))
+    if settings.allow_origin:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allow_origin,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", REQUEST_ID],
+            expose_headers=[REQUEST_ID, "Retry-After"],
+        )
+    app.add_middleware(HostCheck, allowed=settings.allowed_hosts())
+    app.add_middleware(RequestContext, metrics=metrics, seconds=settings.request_seconds)
+    return app
+
+
+async def _page() -> FileResponse:
+    return FileResponse(PAGE / "index.html")
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error_response(error, request.scope)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """What the framework refuses: unknown paths, methods, bodies that are no JSON."""
+    assert isinstance(error, HTTPException)
+    code = CODES.get(error.status_code, "error")
+    return error_response(ApiError(error.status_code, code, error.detail, error.headers), request.scope)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    """What is wrong with a request, field by field, without the values."""
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        f"{'.'.join(map(str, each['loc'][1:])) or 'body'}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors()
+    ]
+    more = f"; and {len(problems) - NAMED_PROBLEMS} more" if len(problems) > NAMED_PROBLEMS else ""
+    message = "; ".join(problems[:NAMED_PROBLEMS]) + more
+    return error_response(ApiError(422, CODES[422], message), request.scope)

@@ -1,0 +1,39 @@
+"""What an evaluation on devel says: the threshold that suits an adapter best, and the scores there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from gliner_adapters.documents import Document, Label
+from gliner_adapters.evaluation import above, best_threshold, score_documents
+from gliner_adapters.model.decode import Span
+from gliner_adapters.model.passages import Passage, entities_of
+
+#: Devel candidates are decoded at this threshold, and the threshold is chosen above it.
+SWEEP_FROM = 0.05
+#: Called with each row of the curve, in every process; a run whose hook says true stops there, with its best weights.
+Hook: TypeAlias = Callable[[dict[str, Any]], bool]
+
+
+def devel_scores(
+    documents: Sequence[Document], passages: Sequence[Passage], spans: Sequence[list[Span]], labels: Sequence[Label]
+) -> dict[str, float]:
+    """Choose the threshold and score at it.
+
+    Args:
+        documents: devel, each with an id of its own. Entities of labels that the adapter has not are left out.
+        passages: what the documents were cut into.
+        spans: for each passage what was decoded at :data:`SWEEP_FROM`.
+        labels: the adapter's.
+
+    Returns:
+        ``macro_f1``, ``micro_f1`` and the ``threshold`` that they hold at.
+    """
+    names = [label.name for label in labels]
+    entities = entities_of(documents, passages, spans, labels)
+    predicted = [d.with_entities(e) for d, e in zip(documents, entities, strict=True)]
+    gold = [d.with_entities([e for e in d.entities if e.label in names]) for d in documents]
+    threshold = best_threshold(gold, predicted, names, decoded_at=SWEEP_FROM).threshold
+    scores = score_documents(gold, above(predicted, threshold), names)
+    return {"macro_f1": scores.macro_f1, "micro_f1": scores.micro_f1, "threshold": threshold}

@@ -1,0 +1,52 @@
+"""Feature caches that several runs share: where base and passages are the same, so are the word vectors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gliner_adapters.model import Passage
+from gliner_adapters.model.predict import Predictor
+from gliner_adapters.training.features import FeatureCache
+
+
+class FeatureStore:
+    """Caches of one process, each filled when it is first asked for.
+
+    Args:
+        folder: where their files lie. They serve this process alone, which may remove the folder after its runs.
+        name: part of the files' names, for processes that share a folder.
+    """
+
+    def __init__(self, folder: Path, name: str = "shared") -> None:
+        self.folder = folder
+        self.name = name
+        self._kept: dict[str, FeatureCache] = {}
+
+    def cache(
+        self, predictor: Predictor, passages: Sequence[Passage], on_batch: Callable[[int, int], None]
+    ) -> FeatureCache:
+        """The encoded passages.
+
+        Args:
+            predictor: its text encoder is the base's own.
+            passages: in the order by which they are asked for later.
+            on_batch: called with the passages of each batch that is encoded, twice: as steps and as sentences.
+        """
+        key = _key(predictor, passages)
+        if key not in self._kept:
+            path = self.folder / f"features-{self.name}-{key[:16]}.f16"
+            self._kept[key] = FeatureCache(path, predictor, passages, on_batch)
+        return self._kept[key]
+
+
+def _key(predictor: Predictor, passages: Sequence[Passage]) -> str:
+    """Digest of all that decides the vectors, to the last bit: how batches are cut is part of it."""
+    settings = (predictor.base.fingerprint, predictor.precision, predictor.max_tokens, predictor.max_passages)
+    digest = hashlib.sha256(repr(settings).encode())
+    if predictor.prompt is not None:
+        digest.update(predictor.prompt.ids.tobytes())
+    for passage in passages:
+        digest.update(b"%d %d " % (passage.ids.size, passage.words) + passage.ids.tobytes() + passage.starts.tobytes())
+    return digest.hexdigest()

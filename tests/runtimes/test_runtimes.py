@@ -1,0 +1,209 @@
+"""Every runtime finds what torch finds, and gives its numbers where it claims to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from adapters.helpers import BASES, trained_adapter
+from bases import LABELS, TEXTS, TinyBase, free
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.model import Base
+from gliner_adapters.model.parts import Parts
+from gliner_adapters.model.passages import Segmenter
+from gliner_adapters.model.predict import Precision, Predictor
+from gliner_adapters.model.score import valid_spans
+from gliner_adapters.runtimes import RUNTIMES, Runtime, check_runtime, prepare
+from gliner_adapters.runtimes.cache import DIGESTS
+
+Tiny = Callable[[str], TinyBase]
+
+NEEDS = {"onnx": ("onnxruntime",), "onnx-int8": ("onnxruntime", "onnx"), "openvino": ("openvino",)}
+#: Texts that are read together: one, several of different lengths, one of 60 words.
+BATCHES = (TEXTS[:1], TEXTS, ("asthma " * 20 + "and aspirin " * 20,), TEXTS[:3])
+
+
+def needed(runtime: str) -> None:
+    for package in NEEDS.get(runtime, ()):
+        pytest.importorskip(package)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests of this file, so that a graph is exported once."""
+    return tmp_path_factory.mktemp("runtimes")
+
+
+def predictor(base: Base, parts: Parts, labels: int = 3, precision: Precision = "fp32") -> Predictor:
+    """Reads with the base's own label encoder, or with the label vectors in the parts."""
+    chosen = LABELS[:labels]
+    own = base.architecture == "bi" and parts.label_vectors is None
+    return Predictor(base, parts, chosen, base.label_inputs(chosen) if own else None, precision=precision)
+
+
+def logits(base: Base, parts: Parts, texts: tuple[str, ...], labels: int = 3, precision: Precision = "fp32") -> Tensor:
+    """``(S, C)`` of the spans within their passage."""
+    reader = predictor(base, parts, labels, precision)
+    batch = reader.collate(Segmenter(base, LABELS[:labels], "window").passages(free(texts)))
+    return reader.logits(batch)[valid_spans(batch.lengths, base.max_width)]
+
+
+def entities(base: Base, parts: Parts) -> list[list[tuple[int, int, str]]]:
+    documents, _ = predictor(base, parts).annotate(free(), 0.4, segment="window")
+    return [[entity.key for entity in document.entities] for document in documents]
+
+
+@pytest.mark.parametrize("name", [*BASES, "uni-bert-lstm", "uni-bert-projected", "bi-bert-mean"])
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_graphs_give_torchs_numbers(runtime: Runtime, name: str, tiny: Tiny, cache: Path) -> None:
+    """For one passage and several, short and long, and for several numbers of labels."""
+    needed(runtime)
+    base = tiny(name).base
+    prepared = prepare(base.parts, runtime, cache=cache)
+    assert prepared.text_encoder is not base.parts.text_encoder
+    for texts in BATCHES:
+        for labels in (1, 3):
+            expected = logits(base, base.parts, texts, labels)
+            assert len(expected) == 1 or expected.std() > 0.3
+            torch.testing.assert_close(logits(base, prepared, texts, labels), expected, atol=1e-4, rtol=1e-5)
+    found = entities(base, prepared)
+    assert found == entities(base, base.parts)
+    assert sum(map(len, found)) > 3
+
+
+@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize("runtime", ["int8", "onnx-int8"])
+def test_int8_is_close_and_not_the_same(runtime: Runtime, name: str, tiny: Tiny, cache: Path) -> None:
+    needed(runtime)
+    base = tiny(name).base
+    expected = logits(base, base.parts, TEXTS)
+    found = logits(base, prepare(base.parts, runtime, cache=cache), TEXTS)
+    difference = (found - expected).abs()
+    assert difference.max() > 1e-4, "then nothing was quantised"
+    assert difference.mean() < 0.3 * expected.std()
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_bf16_weights_give_autocasts_own_bits(name: str, tiny: Tiny) -> None:
+    base = tiny(name).base
+    prepared = prepare(base.parts, "torch", "bf16")
+    kinds = {parameter.dtype for parameter in prepared.text_encoder.parameters()}
+    assert kinds == {torch.float32, torch.bfloat16}
+    expected = logits(base, base.parts, TEXTS, precision="bf16")
+    assert torch.equal(logits(base, prepared, TEXTS, precision="bf16"), expected)
+    assert not torch.equal(expected, logits(base, base.parts, TEXTS))
+
+
+def test_openvino_reads_in_bf16(tiny: Tiny, cache: Path) -> None:
+    needed("openvino")
+    base = tiny("bi-bert").base
+    expected = logits(base, base.parts, TEXTS)
+    found = logits(base, prepare(base.parts, "openvino", "bf16", cache), TEXTS)
+    assert (found - expected).abs().mean() < 0.1 * expected.std()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_base_stays_as_it_is(runtime: Runtime, tiny: Tiny, cache: Path) -> None:
+    needed(runtime)
+    base = tiny("uni-bert").base
+    before = {name: tensor.clone() for name, tensor in base.network.state_dict().items()}
+    prepare(base.parts, runtime, cache=cache)
+    if runtime == "torch":
+        prepare(base.parts, "torch", "bf16")
+    after = base.network.state_dict()
+    assert after.keys() == before.keys()
+    assert all(tensor.dtype == after[key].dtype and torch.equal(tensor, after[key]) for key, tensor in before.items())
+    assert not any(module.training for module in base.network.modules())
+
+
+@pytest.mark.parametrize("method", ["heads", "full", "lora", "label-embeddings"])
+def test_adapters_run_in_a_runtime(method: str, tiny: Tiny, cache: Path) -> None:
+    """Each with its own text encoder, if it has one."""
+    needed("onnx")
+    base = tiny("bi-bert").base
+    trained = trained_adapter(base, method)
+    parts = trained.adapter.plug(base)
+    expected = logits(base, parts, TEXTS)
+    torch.testing.assert_close(logits(base, prepare(parts, "onnx", cache=cache), TEXTS), expected, atol=1e-4, rtol=1e-5)
+    if method in ("full", "lora"):
+        own = replace(parts, text_encoder=base.parts.text_encoder)
+        assert not torch.allclose(logits(base, own, TEXTS), expected, atol=1e-3)
+
+
+def test_prompts_in_the_text_have_no_graph(tiny: Tiny, cache: Path) -> None:
+    needed("onnx")
+    base = tiny("bi-bert").base
+    parts = trained_adapter(base, "injection-deep").adapter.plug(base)
+    with pytest.raises(ConfigError, match=r"prompts in the text encoder .* use runtime 'torch'"):
+        prepare(parts, "onnx", cache=cache)
+
+
+def test_what_does_not_exist() -> None:
+    with pytest.raises(ConfigError, match="unknown runtime 'tensorrt'; known: torch, int8, onnx"):
+        check_runtime("tensorrt")
+    for runtime in ("int8", "onnx", "onnx-int8"):
+        with pytest.raises(ConfigError, match=f"runtime '{runtime}' has no bf16"):
+            check_runtime(runtime, "bf16")
+    for runtime in ("torch", "openvino"):
+        check_runtime(runtime, "bf16")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "package", "extra"),
+    [("onnx", "onnxruntime", "onnx"), ("onnx-int8", "onnx", "onnx"), ("openvino", "openvino", "openvino")],
+)
+def test_a_missing_package_names_its_extra(
+    runtime: Runtime, package: str, extra: str, tiny: Tiny, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed(runtime)
+    monkeypatch.setitem(__import__("sys").modules, package, None)  # how Python marks what cannot be imported
+    with pytest.raises(ConfigError, match=rf"needs the package {package} .*pip install 'gliner-adapters\[{extra}\]'"):
+        prepare(tiny("bi-bert").base.parts, runtime, cache=cache)
+
+
+# The cache
+
+
+def test_a_graph_is_exported_once(tiny: Tiny, tmp_path: Path) -> None:
+    needed("onnx")
+    base = tiny("bi-bert").base
+    prepare(base.parts, "onnx", cache=tmp_path)
+    (file,) = tmp_path.glob("*/model.onnx")
+    written = file.stat()
+    prepare(base.parts, "onnx", cache=tmp_path)
+    assert [path.stat() for path in tmp_path.glob("*/model.onnx")] == [written]
+    prepare(tiny("uni-bert").base.parts, "onnx", cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2, "another base has a graph of its own, and nothing else is left behind"
+
+
+@pytest.mark.parametrize("damage", ["weights", "cut", "digest", "no digests", "gone"])
+def test_a_damaged_graph_is_noticed_and_made_again(
+    damage: str, tiny: Tiny, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    needed("onnx")
+    base = tiny("bi-bert").base
+    prepare(base.parts, "onnx", cache=tmp_path)
+    (file,) = tmp_path.glob("*/model.onnx")
+    digests = file.with_name(DIGESTS)
+    whole = file.read_bytes()
+    if damage == "weights":
+        middle = len(whole) // 2
+        file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    elif damage == "cut":
+        file.write_bytes(whole[:-100])
+    elif damage == "digest":
+        digests.write_text(json.dumps({"model.onnx": "0" * 64}))
+    elif damage == "no digests":
+        digests.write_text("{}")
+    else:
+        file.unlink()
+    found = logits(base, prepare(base.parts, "onnx", cache=tmp_path), TEXTS)
+    assert f"{file.parent} is damaged; its graph is exported again" in caplog.text
+    torch.testing.assert_close(found, logits(base, base.parts, TEXTS), atol=1e-4, rtol=1e-5)
+    assert file.read_bytes() == whole

@@ -1,0 +1,103 @@
+"""The OpenAPI document: complete, and true of what the server does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import CHECKS, not_a_server_error
+
+from gliner_adapters.annotate import Annotator
+from gliner_adapters.server import Settings, create_app
+from gliner_adapters.server.formats import MEDIA_TYPES
+
+from .conftest import Serve
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def api(annotator: Annotator, anyio_backend: str) -> Any:
+    """The application, running; its reader is a thread of its own, whatever loop a request comes from."""
+    app = create_app(annotator, Settings(rate=0, allow_host=["testserver"], max_texts=3, max_text_chars=50))
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture(scope="module")
+def described(api: Any) -> Any:
+    return schemathesis.openapi.from_asgi("/openapi.json", api)
+
+
+schema = schemathesis.pytest.from_fixture("described")
+#: A queue that is full answers 503, and a text that is not read in time 504: by design, and described.
+BY_DESIGN = (503, 504)
+
+
+def check(case: Any) -> None:
+    response = case.call()
+    excluded = [not_a_server_error] if response.status_code in BY_DESIGN else []
+    case.validate_response(response, excluded_checks=excluded)
+
+
+QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@schema.parametrize()
+@settings(max_examples=6, **QUIET)
+def test_requests_by_the_schema(case: Any) -> None:
+    check(case)
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(max_examples=300, **QUIET)
+def test_many_requests_by_the_schema(case: Any) -> None:
+    check(case)
+
+
+def test_the_checks_are_those_that_matter() -> None:
+    assert {"response_schema_conformance", "status_code_conformance", "negative_data_rejection"} <= {
+        check.__name__ for check in CHECKS.get_all()
+    }
+
+
+@pytest.mark.anyio
+async def test_the_document_is_complete(serve: Serve) -> None:
+    async with serve() as client:
+        document = (await client.get("/openapi.json")).json()
+        assert set(document["paths"]) == {
+            "/v1/annotate",
+            "/v1/token-classification",
+            "/v1/adapters",
+            "/v1/base",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+        }
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                assert operation["summary"], path
+                for status, answer in operation["responses"].items():
+                    assert answer["description"], (path, status)
+                    if status != "200":
+                        (kind,) = answer["content"].values()
+                        assert kind["schema"] == {"$ref": "#/components/schemas/ErrorBody"}, (path, status)
+                if path.startswith("/v1"):
+                    assert {"401", "429", "500"} <= set(operation["responses"])
+        annotate = document["paths"]["/v1/annotate"]["post"]
+        assert set(annotate["responses"]["200"]["content"]) == set(MEDIA_TYPES)
+        for path, name in (("/v1/annotate", "AnnotateRequest"), ("/v1/token-classification", "ClassificationRequest")):
+            described = {**document["components"]["schemas"][name], "components": document["components"]}
+            examples = described["examples"]
+            for example in examples:
+                jsonschema_rs.validate(described, example)
+                example.pop("adapter", None)
+                example = example if "inputs" in example else {**example, "labels": ["x"]}
+                assert (await client.post(path, json=example)).status_code == 200
