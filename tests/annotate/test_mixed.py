@@ -186,8 +186,10 @@ def test_long_text_is_windowed_as_for_one_adapter(
     notes = "1 words are longer than an input; their ends are not read"
     assert [reading.notes for reading in readings] == [(), (notes,), ()]
     assert annotator.losses.oversized == 1
-    with pytest.raises(BaseModelError, match=r"leave .* sub-tokens|longer than the label encoder"):
-        annotator.read([Request(texts[2], labels=tuple(Label(f"label{'x' * i}") for i in range(130)))])
+    too_long = Request(texts[2], labels=tuple(Label("x" * length) for length in (2, 150)))
+    for method in (annotator.check, lambda request: annotator.read([request])):
+        with pytest.raises(BaseModelError, match=r"leave .* sub-tokens|longer than the label encoder"):
+            method(too_long)
 
 
 @pytest.fixture(scope="module")

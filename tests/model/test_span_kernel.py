@@ -40,6 +40,16 @@ def test_scores_and_gradients_are_those_of_torch(classes: int) -> None:
         torch.testing.assert_close(own, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_frozen_span_head_costs_no_gradient() -> None:
+    starts, ends, readers, weights = numbers(3)
+    valid = valid_spans(LENGTHS, WIDTH).unsqueeze(-1)
+    whole = gradients(
+        lambda s, e, r: span_kernel.read_spans(s, e, r, LENGTHS, WIDTH), [starts, ends, readers], weights * valid
+    )
+    alone = gradients(lambda r: span_kernel.read_spans(starts, ends, r, LENGTHS, WIDTH), [readers], weights * valid)
+    torch.testing.assert_close(alone[1][0], whole[1][2])
+
+
 def test_dropout_is_the_same_in_both_directions_and_right_on_average() -> None:
     starts, ends, readers, weights = numbers(2)
     torch.manual_seed(5)

@@ -253,6 +253,8 @@ def test_train_cannot_see_test_data() -> None:
         "folder",
         "resume",
         "reporter",
+        "on_evaluation",
+        "store",
     ]
 
 

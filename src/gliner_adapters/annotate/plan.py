@@ -129,8 +129,14 @@ class Planner:
         return Plan(requests, questions, losses, self._batches(inputs), cast.sources)
 
     def check(self, request: Request) -> None:
-        """Raise what :meth:`plan` would raise for a request, without cutting its text."""
+        """Raise what reading would raise for a request, without cutting its text.
+
+        Raises:
+            GlinerAdaptersError: as for :meth:`plan`; a bi-encoder's label that is too long is found here as well.
+        """
         questions_of(request, _Cast(self.base, self.library, self.label_style))
+        if request.labels and self.base.architecture == "bi":
+            self.base.label_inputs(request.labels, self.label_style)
 
     def _cut(
         self, request: Request, asked: list[Question], segmenters: dict[tuple[Segment, int], Segmenter]
@@ -218,7 +224,7 @@ def questions_of(request: Request, cast: _Cast) -> list[Question]:
         raise ConfigError(f"{_name(request)} names an adapter twice: {', '.join(request.adapters)}")
     profiles = [cast.adapter(name) for name in request.adapters]
     if request.labels:
-        profiles.append(cast.plain(request.labels))
+        profiles.append(cast.plain(tuple(request.labels)))
     if isinstance(request.threshold, Mapping):
         known = {label.name for profile in profiles for label in profile.labels}
         if unknown := sorted(set(request.threshold) - known):

@@ -7,6 +7,8 @@ are taken round by round and their median is reported, so a machine whose speed 
 
 from __future__ import annotations
 
+import gc
+import resource
 import statistics
 import tempfile
 import time
@@ -104,19 +106,35 @@ def write_adapters(base: Base, folder: Path, count: int) -> None:
 
 
 def measure_loading(library: AdapterLibrary) -> dict[str, Any]:
-    """Load every adapter of a library once, from folders: seconds and bytes for each."""
+    """Load every adapter of a library once, from folders: time and memory for each.
+
+    Bytes are those of the tensors; what the process has grown by, Python's objects included, is read where the system
+    tells it (Linux).
+    """
     seconds = []
+    before = _resident_bytes()
     for name in library.names():
         start = time.perf_counter()
         library.get(name)
         seconds.append(time.perf_counter() - start)
+    after = _resident_bytes()
     infos = [library.info(name) for name in library.names()]
     return {
         "adapters": len(infos),
         "milliseconds_per_adapter": round(1000 * statistics.median(seconds), 2),
         "seconds": round(sum(seconds), 2),
         "tensor_bytes_per_adapter": max(info.bytes for info in infos),
+        "resident_bytes_per_adapter": None if before is None or after is None else (after - before) // len(infos),
     }
+
+
+def _resident_bytes() -> int | None:
+    """What the process holds of the machine's memory."""
+    gc.collect()
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return None
 
 
 def measure_throughput(

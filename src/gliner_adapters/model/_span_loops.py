@@ -62,11 +62,15 @@ def backward(
     seed: Any,
     silent: Any,
     scale: Any,
+    of_words: bool,
     grad_starts: Any,
     grad_ends: Any,
     grad_readers: Any,
 ) -> None:  # pragma: no cover - compiled
-    """Add to the three gradients, which begin as zeros; ``grad`` is ``(N, K, C)``."""
+    """Add to the three gradients, which begin as zeros; ``grad`` is ``(N, K, C)``.
+
+    Without ``of_words`` the gradients of starts and ends are left at zero: a frozen span head wants none.
+    """
     size, width = starts.shape
     classes = readers.shape[1]
     for task in prange((width + COLUMNS - 1) // COLUMNS):
@@ -87,19 +91,19 @@ def backward(
             for k in range(left[i]):
                 end = ends[i + k, low:high]
                 of_end = grad_ends[i + k, low:high]
-                inner[:] = 0
-                for c in range(classes):
-                    g = grad[i, k, c]
-                    row = reader[c]
+                if of_words:
+                    inner[:] = 0
+                    for c in range(classes):
+                        g = grad[i, k, c]
+                        row = reader[c]
+                        for h in range(own):
+                            inner[h] += g * row[h]
                     for h in range(own):
-                        inner[h] += g * row[h]
+                        d = inner[h] * noise[h] if start[h] + end[h] > 0 else np.float32(0)
+                        of_start[h] += d
+                        of_end[h] += d
                 for h in range(own):
-                    a = start[h] + end[h]
-                    alive = noise[h] if a > 0 else np.float32(0)
-                    hidden[h] = a * alive
-                    d = inner[h] * alive
-                    of_start[h] += d
-                    of_end[h] += d
+                    hidden[h] = max(start[h] + end[h], np.float32(0)) * noise[h]
                 for c in range(classes):
                     g = grad[i, k, c]
                     row = of_readers[c]

@@ -78,7 +78,8 @@ class _Kernel(torch.autograd.Function):
         arrays = ctx.saved_tensors
         grads = [torch.zeros_like(array) for array in arrays]
         numbers = (*(a.numpy() for a in arrays), grad.float().contiguous().numpy(), *ctx.rest)
-        _compiled().backward(*numbers, *(g.numpy() for g in grads))
+        of_words = any(ctx.needs_input_grad[:2])
+        _compiled().backward(*numbers, of_words, *(g.numpy() for g in grads))
         grads[2] = grads[2].view(ctx.shape)
         return (*(g.to(dtype) for g, dtype in zip(grads, ctx.dtypes, strict=True)), None, None, None, None)
 

@@ -1,7 +1,8 @@
 """Exported graphs in the user's cache: written whole or not at all, verified when read.
 
-    runtimes/KEY/model.onnx       and files beside it where the weights are large
-    runtimes/KEY/sha256.json      digests of them all
+    runtimes/KEY/model.onnx          and files beside it where the weights are large
+    runtimes/KEY/openvino_model.xml  and `.bin`
+    runtimes/KEY/sha256.json         digests of them all
 
 The key is made of everything that a graph depends on, so nothing in the cache ever goes stale; what is damaged is
 noticed by its digest and made again. The folder can be deleted at any time.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from safetensors.torch import save_file
@@ -22,16 +22,14 @@ from gliner_adapters.errors import BaseModelError, ConfigError, GlinerAdaptersEr
 from gliner_adapters.model.base import Base
 from gliner_adapters.model.fingerprint import file_sha256
 from gliner_adapters.model.parts import Parts
-from gliner_adapters.runtimes.graphs import JointPassGraph, PassGraph, check_graph, write_onnx
+from gliner_adapters.runtimes.graphs import JointPassGraph, PassGraph, check_graph, write_onnx, write_openvino
 from gliner_adapters.runtimes.packages import require
-from gliner_adapters.runtimes.sessions import onnx_run, openvino_run
+from gliner_adapters.runtimes.sessions import ONNX_FILE, OPENVINO_FILE, onnx_run, openvino_run
 from gliner_adapters.settings import Record
 
 Format = Literal["onnx", "openvino"]
 
 FORMAT_VERSION = 1
-ONNX_FILE = "model.onnx"
-OPENVINO_FILE = "openvino_model.xml"
 VECTORS_FILE = "label_vectors.safetensors"
 
 
@@ -139,15 +137,10 @@ def export_graph(
 
 def _write(graph: PassGraph, folder: Path, kind: Format) -> Path:
     """The graph's files; the one to load."""
-    onnx = folder / ONNX_FILE
-    write_onnx(graph, onnx)
     if kind == "onnx":
-        return onnx
-    openvino: Any = require("openvino", "openvino")
-    before = set(folder.iterdir())
-    openvino.save_model(openvino.Core().read_model(str(onnx)), str(folder / OPENVINO_FILE), compress_to_fp16=False)
-    for path in before:
-        path.unlink()
+        write_onnx(graph, folder / ONNX_FILE)
+        return folder / ONNX_FILE
+    write_openvino(graph, folder / OPENVINO_FILE)
     return folder / OPENVINO_FILE
 
 

@@ -1,10 +1,10 @@
-"""Passes as graphs that programs without torch can run, written in ONNX.
+"""Passes as graphs that programs without torch can run, written for ONNX Runtime or OpenVINO.
 
 Two graphs: the text encoder alone (what the runtimes of this package run), and a whole pass from sub-tokens to logits
 with the exact factorised scoring of :mod:`gliner_adapters.model.score` (what `export` writes).
 
-torch's exporter by tracing is used, not the newer one by `torch.export`: it writes the same numbers in a twentieth of
-the time, and needs no further package. What it writes is compared with torch on inputs of other shapes.
+For ONNX, torch's exporter by tracing is used, not the newer one by `torch.export`: it writes the same numbers in a
+twentieth of the time, and needs no further package. What is written is compared with torch on inputs of other shapes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model.parts import Parts, TextEncoder, device_of
 from gliner_adapters.model.score import factors, is_factorisable
+from gliner_adapters.runtimes.packages import require
 
 #: Newer ones bring nothing that these graphs use.
 OPSET = 18
@@ -164,12 +166,36 @@ def write_onnx(graph: EncoderGraph | PassGraph, path: Path) -> None:
                 dynamo=False,
             )
     except (RuntimeError, NotImplementedError, torch.onnx.errors.OnnxExporterError) as error:
-        kind = type(graph.encoder.transformer.model).__name__
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"torch cannot export a {kind} to ONNX ({reason}); use runtime 'torch'") from None
+        raise ConfigError(_no_graph(graph, "torch cannot write as ONNX a", error)) from None
     finally:
         for module, training in was_training.items():
             module.training = training
+
+
+@torch.no_grad()
+def write_openvino(graph: EncoderGraph | PassGraph, path: Path) -> None:
+    """Write a graph in OpenVINO's own format, an `.xml` file and a `.bin` file beside it.
+
+    From torch, not from ONNX: torch's exporter leaves branches in a DeBERTa that OpenVINO cannot run.
+
+    Raises:
+        ConfigError: OpenVINO is not installed, or cannot convert this encoder.
+    """
+    openvino: Any = require("openvino", "openvino")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = openvino.convert_model(graph.eval(), example_input=example(graph, *TRACED))
+    except RuntimeError as error:
+        raise ConfigError(_no_graph(graph, "OpenVINO cannot convert a", error)) from None
+    model.outputs[0].get_tensor().set_names({graph.output[0]})
+    openvino.save_model(model, str(path), compress_to_fp16=False)
+
+
+def _no_graph(graph: EncoderGraph | PassGraph, what: str, error: Exception) -> str:
+    kind = type(graph.encoder.transformer.model).__name__
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return f"{what} {kind} ({reason}); use runtime 'torch'"
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from typing import Any
 
 import torch
@@ -29,23 +28,49 @@ def with_bf16_weights(encoder: TextEncoder) -> TextEncoder:
 
 
 def with_int8_layers(encoder: TextEncoder) -> TextEncoder:
-    """A copy of a text encoder with int8 linear layers: weights by row, inputs by their range in each call.
+    """A copy of a text encoder with int8 linear layers (:class:`Int8Linear`); all other weights are shared.
 
     Raises:
         ConfigError: the encoder does not lie on the CPU.
     """
     if device_of(encoder).type != "cpu":
         raise ConfigError(f"runtime 'int8' works on the CPU; the base lies on {device_of(encoder)}")
-    from torch.ao import quantization
+    duplicate = _reading_copy(encoder)
+    found = [(name, layer) for name, layer in duplicate.named_modules() if type(layer) is nn.Linear]
+    for name, layer in found:
+        parent, _, own = name.rpartition(".")
+        setattr(duplicate.get_submodule(parent), own, Int8Linear(layer))
+    return duplicate
 
-    config: Any = {nn.Linear: quantization.per_channel_dynamic_qconfig}
-    with warnings.catch_warnings():  # that this home of quantisation will move to another package
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", message=".*(TypedStorage|deprecated)", category=UserWarning)
-        quantised = quantization.quantize_dynamic(_reading_copy(encoder), config, inplace=True)
-    # An LSTM over words is no matrix product; it stays exact.
-    quantised.rnn = encoder.rnn
-    return quantised
+
+class Int8Linear(nn.Module):
+    """A linear layer in int8: a scale for each row of the weights, and in each pass one for each sub-token.
+
+    A scale for a whole batch, as torch's own dynamic quantisation has it, would let one sub-token's outlier coarsen all
+    others, and make a passage's entities depend on its neighbours.
+    """
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        scales = _scales(layer.weight)
+        self.register_buffer("weight", (layer.weight / scales).round_().to(torch.int8))
+        self.register_buffer("scales", scales.squeeze(1))
+        self.bias = layer.bias
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """``(..., I)`` to ``(..., O)``."""
+        rows = inputs.reshape(-1, inputs.shape[-1]).float()
+        scales = _scales(rows)
+        products = torch._int_mm((rows / scales).round_().to(torch.int8), self.weight.t())
+        outputs = products.float().mul_(scales).mul_(self.scales)
+        if self.bias is not None:
+            outputs += self.bias
+        return outputs.view(*inputs.shape[:-1], -1)
+
+
+def _scales(rows: torch.Tensor) -> torch.Tensor:
+    """``(R, 1)``: what one step of int8 stands for in each row."""
+    return rows.abs().amax(1, keepdim=True).clamp_(min=1e-8) / 127
 
 
 def _reading_copy(encoder: TextEncoder) -> TextEncoder:

@@ -17,10 +17,17 @@ from gliner_adapters.model.parts import TextEncoder
 from gliner_adapters.model.predict import Precision
 from gliner_adapters.runtimes.cache import cached
 from gliner_adapters.runtimes.choose import Runtime
-from gliner_adapters.runtimes.graphs import OPSET, EncoderGraph, Run, check_graph, write_onnx
+from gliner_adapters.runtimes.graphs import OPSET, EncoderGraph, Run, check_graph, write_onnx, write_openvino
 from gliner_adapters.runtimes.packages import require
 
-GRAPH = "model.onnx"
+ONNX_FILE = "model.onnx"
+OPENVINO_FILE = "openvino_model.xml"
+#: The packages that a runtime needs.
+NEEDS: dict[Runtime, tuple[str, ...]] = {
+    "onnx": ("onnxruntime",),
+    "onnx-int8": ("onnxruntime", "onnx"),
+    "openvino": ("openvino",),
+}
 
 
 class GraphTransformer:
@@ -46,30 +53,29 @@ def graph_encoder(encoder: TextEncoder, runtime: Runtime, precision: Precision, 
     Raises:
         ConfigError: a package is missing, or the encoder cannot be exported.
     """
-    packages = {"onnx": ["onnxruntime"], "onnx-int8": ["onnxruntime", "onnx"], "openvino": ["openvino"]}[runtime]
-    for package in packages:
+    for package in NEEDS[runtime]:
         require(package, "openvino" if runtime == "openvino" else "onnx")
     graph = EncoderGraph(encoder)
-    path = exported(graph, cache, quantised=runtime == "onnx-int8")
+    path = exported(graph, runtime, cache)
     run = openvino_run(path, precision) if runtime == "openvino" else onnx_run(path)
     if precision == "fp32" and runtime != "onnx-int8":
         check_graph(graph, run)
     return TextEncoder(GraphTransformer(run), None, encoder.rnn)
 
 
-def exported(graph: EncoderGraph, cache: Path | None = None, *, quantised: bool = False) -> Path:
-    """The graph of a text encoder as an ONNX file in the cache."""
-    encoder = graph.encoder
-    config = encoder.transformer.model.config.to_json_string(use_diff=False)
-    weights = fingerprint(encoder.state_dict())
+def exported(graph: EncoderGraph, runtime: Runtime, cache: Path | None = None) -> Path:
+    """The graph of a text encoder as a file in the cache."""
+    config = graph.encoder.transformer.model.config.to_json_string(use_diff=False)
     made_by = [f"{name} {version(name)}" for name in ("gliner-adapters", "gliner", "torch", "transformers")]
-    key = ["encoder", str(OPSET), weights, config, *made_by]
-    folder = cached(key, lambda to: write_onnx(graph, to / GRAPH), cache)
-    if quantised:
-        key += ["int8", f"onnxruntime {version('onnxruntime')}"]
-        exact = folder / GRAPH
-        folder = cached(key, lambda to: quantise(exact, to / GRAPH), cache)
-    return folder / GRAPH
+    key = ["encoder", fingerprint(graph.encoder.state_dict()), config, *made_by]
+    if runtime == "openvino":
+        key += [f"openvino {version('openvino')}"]
+        return cached(key, lambda to: write_openvino(graph, to / OPENVINO_FILE), cache) / OPENVINO_FILE
+    exact = cached([*key, f"opset {OPSET}"], lambda to: write_onnx(graph, to / ONNX_FILE), cache) / ONNX_FILE
+    if runtime == "onnx":
+        return exact
+    key += [f"opset {OPSET}", "int8", f"onnxruntime {version('onnxruntime')}"]
+    return cached(key, lambda to: quantise(exact, to / ONNX_FILE), cache) / ONNX_FILE
 
 
 def quantise(source: Path, target: Path) -> None:
@@ -77,7 +83,7 @@ def quantise(source: Path, target: Path) -> None:
     quantization: Any = require("onnxruntime.quantization", "onnx")
     preprocess: Any = require("onnxruntime.quantization.preprocess", "onnx")
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        inferred = Path(folder) / GRAPH
+        inferred = Path(folder) / ONNX_FILE
         # Shapes of tensors only: the session optimises the graph itself, and for the processor that it runs on.
         preprocess.quant_pre_process(source, inferred, skip_optimization=True, skip_symbolic_shape=True)
         quantization.quantize_dynamic(

@@ -72,13 +72,12 @@ class Batcher:
         self._documents = 0
         self._open = False
         self._change = threading.Condition()
-        # A daemon: a reader that is stuck in a batch cannot keep the process from ending.
-        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        self._thread: threading.Thread | None = None
 
     @property
     def accepting(self) -> bool:
         """Whether there is a reader that takes jobs."""
-        return self._open and self._thread.is_alive()
+        return self._open and self._thread is not None and self._thread.is_alive()
 
     @property
     def documents(self) -> int:
@@ -88,6 +87,8 @@ class Batcher:
     def start(self) -> None:
         """Begin to read."""
         self._open = True
+        # A daemon: a reader that is stuck in a batch cannot keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
 
     def close(self, seconds: float) -> None:
@@ -95,7 +96,8 @@ class Batcher:
         with self._change:
             self._open = False
             self._change.notify()
-        self._thread.join(seconds)
+        if self._thread is not None:
+            self._thread.join(seconds)
         with self._change:
             for job in self._jobs:
                 job.finish(busy("stopping", "the server stops"))

@@ -23,7 +23,7 @@ pytest.importorskip("playwright", reason="the page is tested with the package pl
 for _name in ("fastapi", "uvicorn", "prometheus_client"):
     pytest.importorskip(_name, reason="the server needs its extra: pip install 'gliner-adapters[server]'")
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from server.browser.helpers import HOSTILE
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = os.environ.get("GLINER_ADAPTERS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 #: Milliseconds that the page may take for anything.
-PATIENCE = 15_000
+PATIENCE = 60_000
 #: Name of an adapter to its labels and threshold.
 ADAPTERS: dict[str, tuple[dict[str, str | None], float]] = {
     "molecules": ({"gene": "a gene or a protein", "chemical": "a drug or another chemical"}, 0.3),
@@ -122,6 +122,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium: install the system's package, or name one in GLINER_ADAPTERS_CHROMIUM")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()

@@ -22,7 +22,7 @@ HOSTILE = "<img src=x onerror=window.broken=1>"
 Shown = tuple[int, int, str, str]
 
 _NAME = re.compile(
-    r"(?s)(?P<mention>.*), (?P<label>[^,]*), (?:score (?P<score>[\d.]+), )?characters (?P<start>\d+) to (?P<end>\d+), "
+    r"(?s)(?P<mention>.*), (?P<label>(?!score )[^,]*), (?:score (?P<score>[\d.]+), )?characters (?P<start>\d+) to (?P<end>\d+), "
     r"(?:from )?(?P<source>[^,]*)(?P<state>(?:, .*)?)"
 )
 

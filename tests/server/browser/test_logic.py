@@ -14,7 +14,19 @@ from playwright.sync_api import Page
 from gliner_adapters.documents import Document, Entity, read_documents, write_documents
 from gliner_adapters.documents.formats import get_format
 
-ALPHABET = ["a", "B", " ", "\n", "é", "e\u0301", "\U0001f600", "\U0001d4b3", "\U0001f468\u200d\U0001f52c", "中", "\u200b"]
+ALPHABET = [
+    "a",
+    "B",
+    " ",
+    "\n",
+    "é",
+    "e\u0301",
+    "\U0001f600",
+    "\U0001d4b3",
+    "\U0001f468\u200d\U0001f52c",
+    "中",
+    "\u200b",
+]
 
 
 def run(page: Page, module: str, body: str, given: Any = None) -> Any:
@@ -40,7 +52,9 @@ def plain(documents: list[Document]) -> list[dict[str, Any]]:
         {
             "id": document.id,
             "text": document.text,
-            "entities": [{"start": e.start, "end": e.end, "label": e.label, "score": e.score} for e in document.entities],
+            "entities": [
+                {"start": e.start, "end": e.end, "label": e.label, "score": e.score} for e in document.entities
+            ],
             "rest": {},
         }
         for document in documents
@@ -97,7 +111,11 @@ def test_what_the_page_writes_is_read_and_the_other_way_round(page: Page, name: 
         ("x.pubtator", "1|t|a\n1|a|b\n1\t0\tx\n", "x.pubtator, line 3: expected PMID, start, end, mention and type"),
         ("x.jsonl", '{"text": "a"}\n{"id": 1}\n', "x.jsonl, line 2: expected a string in field “text”"),
         ("x.ndjson", "\n[1]\n", "x.ndjson, line 2: not an object"),
-        ("x.jsonl", '{"tokenized_text": ["a"], "ner": [[0, 1, "x"]]}', "x.jsonl, line 1: “ner” names words 0 to 1 of 1"),
+        (
+            "x.jsonl",
+            '{"tokenized_text": ["a"], "ner": [[0, 1, "x"]]}',
+            "x.jsonl, line 1: “ner” names words 0 to 1 of 1",
+        ),
         ("x.jsonl", " \n", "x.jsonl, there is no document in it"),
     ],
 )

@@ -76,14 +76,14 @@ def test_a_review_by_keyboard_becomes_training_data(page: Page, tmp_path: Path) 
         assert keys([document]) == [expected]
         assert all(entity.score is None for entity in document.entities)
     page.get_by_label("Accepted entities only").check()
-    decided = sorted([expected[0], *(key for key in expected if key[2] == "protein" or key == added)])
+    looked_at = (before[0], before[2], before[3])
+    decided = [key for key in expected if key == added or key[:2] in [(e["start"], e["end"]) for e in looked_at]]
     (tmp_path / "corpus").mkdir()
     path = download(page, "Download JSON Lines", tmp_path)
     shutil.copy(path, tmp_path / "corpus" / "train.jsonl")
     corpus = load_corpus(str(tmp_path / "corpus"))
     (document,) = corpus.documents("train")
-    changed = (*[(e["start"], e["end"]) for e in before][2], "chemical")
-    assert keys([document]) == [sorted({*decided, *([changed] if before[2]["label"] != "chemical" else [])})]
+    assert keys([document]) == [decided]
 
 
 def test_an_entity_is_added_by_selecting_text(page: Page, tmp_path: Path) -> None:
@@ -105,7 +105,10 @@ def test_an_entity_is_added_by_selecting_text(page: Page, tmp_path: Path) -> Non
     page.get_by_label("Where").select_option(index=1)
     page.get_by_role("button", name="Save").click()
     (document,) = read_documents(download(page, "Download JSON Lines", tmp_path))
-    assert [(document.mention(e), e.label) for e in document.entities] == [("\U0001d4b3-ray", "device"), ("aspirin", "zzz")]
+    assert [(document.mention(e), e.label) for e in document.entities] == [
+        ("\U0001d4b3-ray", "device"),
+        ("aspirin", "zzz"),
+    ]
     assert document.entities[1].start == text.rindex("aspirin")
 
 
@@ -198,14 +201,16 @@ def test_copying_as_json_and_pubtator(page: Page, server: str, tmp_path: Path) -
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("sh") is None, reason="runs curl in a POSIX shell")
 def test_the_curl_command_asks_the_same(page: Page, server: str) -> None:
-    text = "Cisplatin's \"effect\" costs $HOME `pwd` \\n on\ntype 2 diabetes \U0001f600!"
+    text = 'Cisplatin\'s "effect" costs $HOME `pwd` \\n on\ntype 2 diabetes \U0001f600!'
     labels = {"chemical": "it's a 'drug'", "disease": None}
     ask(page, text, labels)
     for threshold, sent in ((None, None), (0.2, 0.2)):
         if threshold is not None:
             slide(page, "typed labels", threshold)
         command = copied(page, "Copy curl command")
-        result = subprocess.run(["sh", "-c", f"{command.strip()} --silent"], capture_output=True, check=True, timeout=60)
+        result = subprocess.run(
+            ["sh", "-c", f"{command.strip()} --silent"], capture_output=True, check=True, timeout=60
+        )
         found = json.loads(result.stdout)["results"][0]["entities"]
         body = {"labels": labels, **({} if sent is None else {"threshold": sent})}
         assert found == entities(server, text, **body) != []

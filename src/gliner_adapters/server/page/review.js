@@ -17,9 +17,9 @@ export class Review {
     /** Give an entity another label; whoever relabels has looked at it, so it is accepted as well. */
     relabel(one, label) {
         const { label: before, was, state } = one;
-        if (label === before) return;
+        const original = was ?? before;
         this.#undo.push({ one, back: () => Object.assign(one, { label: before, was, state }) });
-        Object.assign(one, { label, was: was === label ? null : (was ?? before), state: "accepted" });
+        Object.assign(one, { label, was: original === label ? null : original, state: "accepted" });
     }
 
     /** Add an entity that nobody found, or accept the one that says the same. Returns it. */

@@ -1,0 +1,53 @@
+"""The comparison of runtimes on a tiny base: everyone reads the same, and what is left out is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.helpers import trained_adapter
+from bases import LABELS, TinyBase
+from gliner_adapters.adapters import save_adapter
+from gliner_adapters.benchmark.inference import EXACT, REFERENCE, compare_inference, inference_tables
+
+Tiny = Callable[[str], TinyBase]
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.mark.filterwarnings("ignore:Resizing embeddings:UserWarning")
+@pytest.mark.parametrize("name", ["bi-bert", "uni-bert"])
+def test_exact_runtimes_find_what_gliner_finds(name: str, tiny: Tiny, tmp_path: Path, one_thread: None) -> None:
+    base = tiny(name).base
+    adapter = save_adapter(trained_adapter(base, "heads"), tmp_path / "adapter")
+    result = compare_inference(
+        str(tiny(name).folder),
+        str(adapter),
+        corpus_name="sample",
+        abstracts_name="sample",
+        sentences=6,
+        abstracts=2,
+        rounds=2,
+    )
+    assert json.loads(json.dumps(result)) == result
+    assert result["labels"] == [label.name for label in LABELS]
+    assert result["threshold"] == 0.4
+    for kind, documents in (("sentences", 6), ("abstracts", 2)):
+        measured = result[kind]
+        assert measured["documents"] == documents
+        contenders = measured["contenders"]
+        assert {*contenders, *result["left_out"]} >= {REFERENCE, EXACT, "gliner-adapters, int8", "fast-gliner"}
+        assert measured["best_other"] in contenders
+        for contender, row in contenders.items():
+            assert row["documents_per_second"] > 0
+            assert (row["times_faster"] is None) == (contender == REFERENCE)
+            assert ("outside_encoder" in row) == contender.startswith("gliner-adapters")
+            assert 0 < row.get("outside_encoder", 0.5) < 1
+        found = contenders[EXACT]["entities"]
+        assert found["same"] > 3
+        for exact in (REFERENCE, "gliner-adapters, onnx"):
+            assert contenders[exact]["entities"] == found
+    assert [table.title for table in inference_tables(result)] == ["6 sentences", "2 abstracts"]
