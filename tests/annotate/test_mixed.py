@@ -79,6 +79,17 @@ def test_heads_that_cannot_be_factorised(name: str, tiny: Tiny) -> None:
             assert_same(request.document.with_entities(reading.found[1].entities), expected)
 
 
+def test_bf16_reads_about_the_same(tiny: Tiny, families: Families) -> None:
+    adapters = families("bi-bert")
+    requests = [Request(d, (key,), OTHERS, threshold=0.2) for d in DOCUMENTS for key in adapters]
+    exact, fast = (
+        Annotator(tiny("bi-bert").base, adapters=adapters, precision=precision).read(requests)
+        for precision in ("fp32", "bf16")
+    )
+    keys = [{(i, e.key) for i, r in enumerate(read) for e in r.document.entities} for read in (exact, fast)]
+    assert len(keys[0] & keys[1]) > 0.7 * len(keys[0])
+
+
 def test_words_are_encoded_once_for_all_who_leave_the_text_alone(tiny: Tiny, families: Families) -> None:
     base = tiny("bi-bert").base
     every = families("bi-bert")

@@ -48,7 +48,8 @@ MARGIN, TOLERANCE = 1e-3, 1e-4
 #: Statuses that a server may refuse with.
 REFUSALS = (429, 503)
 PATIENCE = 600.0
-QUEUE = 32
+#: Requests that the server of the burst lets wait, and that each client sends at once.
+QUEUE, BURST = 32, 8
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,8 @@ def make_adapters(base: Base, count: int, folder: Path) -> None:
         adapter = attach("label-embeddings", base, labels)
         for parameter in adapter.trained().values():
             parameter.add_(0.02 * parameter.std() * torch.randn(parameter.shape, generator=generator))
-        save_adapter(describe(adapter, base, threshold=THRESHOLD, segment="window"), folder / f"a{number:03}")
+        made = describe(adapter, base, threshold=THRESHOLD, segment="window")
+        save_adapter(made, folder / f"a{number:03}", deployable=True)
 
 
 def expected(base: Base, folder: Path, load: Load) -> list[Case]:
@@ -199,8 +201,7 @@ def expected(base: Base, folder: Path, load: Load) -> list[Case]:
 def _round(kind: str, load: Load, folder: Path, cases: list[Case]) -> Round:
     """One round with a server of its own."""
     found = Round()
-    # In the burst every client asks for all of its requests at once.
-    width = load.requests if kind == "burst" else 1
+    width = min(load.requests, BURST) if kind == "burst" else 1
     with _server(load, folder, QUEUE if kind == "burst" else 2 * load.clients) as (process, address, log):
         asyncio.run(_clients(kind, load, width, address, cases, process, found))
         process.send_signal(signal.SIGTERM)
@@ -262,7 +263,7 @@ def _server(load: Load, folder: Path, queue: int) -> Iterator[tuple[subprocess.P
     """A server on a free port: its process, its address and its log."""
     log = folder / "server.log"
     options = ["--base", load.base, "--adapters", str(folder), "--port", "0", "--rate", "0"]
-    options += ["--queue-requests", str(queue), "--max-open-requests", str(max(256, 4 * load.clients * load.requests))]
+    options += ["--queue-requests", str(queue), "--max-open-requests", str(2 * BURST * load.clients + queue)]
     options += ["--request-seconds", str(PATIENCE), "--grace-seconds", str(PATIENCE)]
     with log.open("wb") as errors:
         process = subprocess.Popen(

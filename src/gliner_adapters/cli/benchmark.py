@@ -43,6 +43,26 @@ def speed(
 
 
 @app.command()
+def epochs(
+    method: Annotated[list[str] | None, typer.Option("--method", help="A method to time; repeatable.")] = None,
+    base: o.BaseName = "minilm-bi",
+    corpus: Annotated[str, typer.Option("--corpus", help="Whose training documents are taken.")] = "bc5cdr",
+    documents: Annotated[int, typer.Option(min=32, help="How many of them.")] = 960,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; in each, everything is timed in turn.")] = 3,
+    precision: o.Precision = "bf16",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
+    data_dir: o.DataDir = None,
+) -> None:
+    """Time training steps of methods against full fine-tuning, on the same sentences, in one process, in turn."""
+    from gliner_adapters.benchmark.epochs import epochs_table, measure_epochs
+
+    chosen = method or ["heads", "extension", "label-embeddings", "label-descriptions", "lora+heads"]
+    result = measure_epochs(base, corpus, chosen, data_dir, documents=documents, rounds=rounds, precision=precision)
+    Console().print(epochs_table(result))
+    o.write_result(output, result)
+
+
+@app.command()
 def table(
     folder: Annotated[Path, typer.Argument(help="A folder of results, as `evaluate --output` writes them.")],
 ) -> None:

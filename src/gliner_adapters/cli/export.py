@@ -11,6 +11,9 @@ import typer
 from gliner_adapters.cli import options as o
 from gliner_adapters.errors import ConfigError
 
+#: Which architecture an `encoder:` base gets.
+Kind = Literal["bi", "uni"]
+
 
 def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
@@ -56,7 +59,7 @@ def export(
 
 
 def _as_gliner(
-    output: Path, base: str | None, adapter: str | None, architecture: str, revision: str | None, allow_pickle: bool
+    output: Path, base: str | None, adapter: str | None, architecture: Kind, revision: str | None, allow_pickle: bool
 ) -> str:
     """Write a checkpoint; what to tell."""
     from gliner_adapters.adapters import load_adapter
@@ -82,7 +85,7 @@ def _as_graph(
     output: Path,
     base: str | None,
     adapter: str | None,
-    architecture: str,
+    architecture: Kind,
     revision: str | None,
     allow_pickle: bool,
 ) -> str:

@@ -50,6 +50,9 @@ class Int8Linear(nn.Module):
     others, and make a passage's entities depend on its neighbours.
     """
 
+    weight: torch.Tensor
+    scales: torch.Tensor
+
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
         scales = _scales(layer.weight)

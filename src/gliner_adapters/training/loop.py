@@ -6,8 +6,6 @@ gives the same adapter, and a run that is killed at any step and resumed gives t
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +19,7 @@ from torch import nn
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import Adapter
-from gliner_adapters.model import Base, span_kernel
-from gliner_adapters.model.fingerprint import fingerprint
+from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Losses, Segmenter
 from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
@@ -31,6 +28,7 @@ from gliner_adapters.training.cost import Cost, Meter
 from gliner_adapters.training.devel import SWEEP_FROM, Hook, devel_scores
 from gliner_adapters.training.feature_store import FeatureStore
 from gliner_adapters.training.features import FeatureCache
+from gliner_adapters.training.identity import run_key
 from gliner_adapters.training.losses import label_weights, span_loss, span_targets
 from gliner_adapters.training.module import TrainingModule, set_head_dropout
 from gliner_adapters.training.optimiser import build_optimiser, set_learning_rates
@@ -94,21 +92,36 @@ class Trainer:
         self.devel = [replace(document, id=str(i)) for i, document in enumerate(devel_documents)]
         self.devel_passages = self._segmenter().passages(self.devel)
         self.collate = self._predictor().collate
-        self.checkpoints = Checkpoints(folder, self._key(train_documents))
+        read = [*train_documents, *self.devel]
+        self.checkpoints = Checkpoints(
+            folder, run_key(base, adapter, config, [*self.passages, *self.devel_passages], read)
+        )
         self.weights = None
         if config.loss == "balanced-focal":
             self.weights = label_weights(self.passages, len(adapter.labels)).to(base.device)
         self.features: FeatureCache | None = None
         self.devel_features: FeatureCache | None = None
 
+    def plan(self) -> list[list[list[int]]]:
+        """The batches of each epoch, as indices of passages."""
+        overhead, config = self._predictor().overhead, self.config
+        return [
+            epoch_batches(self.passages, config.batch_size, config.max_tokens, config.seed, epoch, overhead)
+            for epoch in range(config.epochs)
+        ]
+
+    def prepared(self, optimiser: torch.optim.AdamW) -> tuple[nn.Module, torch.optim.AdamW]:
+        """Word vectors cached where they never change; the module and its optimiser, ready for :meth:`step`."""
+        self._fill_caches()
+        module, optimiser = self.accelerator.prepare(
+            TrainingModule(self.base, self.adapter, self.config.precision), optimiser
+        )
+        return module, optimiser
+
     def run(self, *, resume: bool) -> TrainingResult:
         """Train to the end (or early stop) and leave the best weights in the adapter."""
         config, accelerator = self.config, self.accelerator
-        overhead = self._predictor().overhead
-        plan = [
-            epoch_batches(self.passages, config.batch_size, config.max_tokens, config.seed, e, overhead)
-            for e in range(config.epochs)
-        ]
+        plan = self.plan()
         steps = sum(map(len, plan))
         optimiser = build_optimiser(self.adapter, config) if self.adapter.trained() else None
         progress = Progress()
@@ -116,16 +129,16 @@ class Trainer:
         if resume and optimiser is not None:
             progress = self.checkpoints.load(self.adapter, optimiser) or progress
         meter = Meter(Cost(**progress.cost) if progress.cost else None)
-        module = TrainingModule(self.base, self.adapter, config.precision)
+        module: nn.Module | None = None
         if optimiser is not None:
-            self._fill_caches()
-            module, optimiser = accelerator.prepare(module, optimiser)
+            module, optimiser = self.prepared(optimiser)
             self.reporter.begin("training", steps, progress.step)
         for epoch in range(progress.epoch, config.epochs if optimiser is not None else 0):
             for indices in share(plan[epoch], accelerator.process_index, accelerator.num_processes)[progress.batch :]:
                 assert optimiser is not None
+                assert module is not None
                 set_learning_rates(optimiser, config, progress.step, steps)
-                loss = self._step(module, optimiser, indices)
+                loss = self.step(module, optimiser, indices)
                 progress.step += 1
                 progress.batch += 1
                 progress.loss_sum += loss
@@ -151,7 +164,7 @@ class Trainer:
             threshold, progress.best, progress.curve, progress.step, len(self.passages), meter.read(), self.losses
         )
 
-    def _step(self, module: nn.Module, optimiser: torch.optim.Optimizer, indices: list[int]) -> float:
+    def step(self, module: nn.Module, optimiser: torch.optim.Optimizer, indices: list[int]) -> float:
         """One optimiser step; its loss."""
         passages = [self.passages[i] for i in indices]
         batch = self.features(indices) if self.features else self.collate(passages)
@@ -240,26 +253,6 @@ class Trainer:
         if self.accelerator.is_main_process:
             progress.cost = vars(meter.read())
             self.checkpoints.save(progress, self.adapter, optimiser)
-
-    def _key(self, documents: Sequence[Document]) -> str:
-        """Digest of all that decides the outcome."""
-        digest = hashlib.sha256()
-        settings = {
-            "base": self.base.fingerprint,
-            "start": fingerprint(self.adapter.trained()),
-            "method": self.adapter.name,
-            "options": self.adapter.options.model_dump(),
-            "labels": [(label.name, label.description) for label in self.adapter.labels],
-            "config": self.config.model_dump(exclude={"checkpoint_steps"}),
-            "torch": torch.__version__,
-            "span_kernel": span_kernel.available(),
-        }
-        digest.update(json.dumps(settings, sort_keys=True).encode())
-        for passage in [*self.passages, *self.devel_passages]:
-            digest.update(passage.ids.tobytes() + repr(passage.spans).encode())
-        for document in [*documents, *self.devel]:
-            digest.update(repr([entity.key for entity in document.entities]).encode())
-        return digest.hexdigest()
 
 
 def train(

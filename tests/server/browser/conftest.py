@@ -19,15 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest.importorskip("playwright", reason="the page is tested with the package playwright")
-for _name in ("fastapi", "uvicorn", "prometheus_client"):
-    pytest.importorskip(_name, reason="the server needs its extra: pip install 'gliner-adapters[server]'")
-
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-
 from server.browser.helpers import HOSTILE
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
     from gliner_adapters.annotate import Annotator
 
 CHROMIUM = os.environ.get("GLINER_ADAPTERS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -42,7 +38,14 @@ ADAPTERS: dict[str, tuple[dict[str, str | None], float]] = {
 
 
 @pytest.fixture(scope="session")
-def adapters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def extra() -> None:
+    """Skips where the server's own libraries are missing."""
+    for name in ("fastapi", "uvicorn", "prometheus_client"):
+        pytest.importorskip(name, reason="the server needs its extra: pip install 'gliner-adapters[server]'")
+
+
+@pytest.fixture(scope="session")
+def adapters(extra: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of untrained label-embeddings on minilm-bi: they find what the labels' descriptions find."""
     from gliner_adapters.adapters import describe, save_adapter
     from gliner_adapters.documents import Label
@@ -118,11 +121,12 @@ def _served(annotator: Annotator, keys: tuple[str, ...], settings: dict[str, Any
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    api = pytest.importorskip("playwright.sync_api", reason="the page is tested with the Python package playwright")
     if CHROMIUM is None:
         pytest.skip("no Chromium: install the system's package, or name one in GLINER_ADAPTERS_CHROMIUM")
-    with sync_playwright() as playwright:
+    with api.sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        expect.set_options(timeout=PATIENCE)
+        api.expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, LocatorAssertions, Page
 
 TEXT = (
     "Metformin lowered glucose in patients with type 2 diabetes mellitus and carriers of SLC22A1. "
@@ -22,9 +24,17 @@ HOSTILE = "<img src=x onerror=window.broken=1>"
 Shown = tuple[int, int, str, str]
 
 _NAME = re.compile(
-    r"(?s)(?P<mention>.*), (?P<label>(?!score )[^,]*), (?:score (?P<score>[\d.]+), )?characters (?P<start>\d+) to (?P<end>\d+), "
+    r"(?s)(?P<mention>.*), (?P<label>(?!score )[^,]*), (?:score (?P<score>[\d.]+), )?"
+    r"characters (?P<start>\d+) to (?P<end>\d+), "
     r"(?:from )?(?P<source>[^,]*)(?P<state>(?:, .*)?)"
 )
+
+
+def expect(locator: Locator) -> LocatorAssertions:
+    """Assertions that wait until they hold; without playwright the tests are skipped before they come here."""
+    from playwright.sync_api import expect as waiting
+
+    return waiting(locator)
 
 
 def ask(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect
 
-from server.browser.helpers import TEXT, ask, described, shown
+from server.browser.helpers import TEXT, ask, described, expect, shown
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 IMAGES = Path(__file__).resolve().parents[3] / "docs" / "images"
 MOST_BYTES = 200_000
@@ -131,7 +135,7 @@ def test_everything_has_a_name_and_a_place(page: Page) -> None:
     assert page.locator("html").get_attribute("lang") == "en"
     headings = page.evaluate("[...document.querySelectorAll('main h2, main h3, h1')].map(e => Number(e.tagName[1]))")
     assert headings[0] == 1
-    assert all(after - before <= 1 for before, after in zip(headings, headings[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(headings))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -6,14 +6,28 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page, expect
 
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.documents import Document, read_documents, write_documents
-from server.browser.helpers import LABELS, TEXT, annotate, answer, ask, described, entities, select_text, shown, slide
+from server.browser.helpers import (
+    LABELS,
+    TEXT,
+    annotate,
+    answer,
+    ask,
+    described,
+    entities,
+    expect,
+    select_text,
+    shown,
+    slide,
+)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 STATUS = "#status"
 
@@ -120,7 +134,8 @@ def test_files_come_back_as_they_were(page: Page, tmp_path: Path) -> None:
         "7\tCID\tD002945\tD007674\n\n8|t|Nothing.\n8|a|\n\n"
     )
     lines = (
-        '{"id": "a", "text": "Aspirin \U0001f600 helps.", "entities": [{"start": 0, "end": 7, "label": "drug", "id": "C1"}],'
+        '{"id": "a", "text": "Aspirin \U0001f600 helps.",'
+        ' "entities": [{"start": 0, "end": 7, "label": "drug", "id": "C1"}],'
         ' "words": [[0, 7], [8, 9], [10, 15], [15, 16]], "sentences": [[0, 16]], "meta": {"year": 1998}}\n'
         '{"tokenized_text": ["\U0001f600", "Naloxone", "helps"], "ner": [[1, 1, "drug"]]}\n'
     )

@@ -9,8 +9,8 @@ import { Offsets } from "./offsets.js";
 import { FORMATS, asCurl, asJson, asTraining, copy, download } from "./output.js";
 import { Result } from "./result.js";
 import { carryOver } from "./review.js";
-import { watchTheme } from "./theme.js";
 import { readInBatches } from "./reading.js";
+import { watchTheme } from "./theme.js";
 
 const EXAMPLE =
     "Metformin lowered HbA1c in patients with type 2 diabetes mellitus who carried a variant of SLC22A1. " +
@@ -58,6 +58,7 @@ function requests(sources, exact) {
 
 /** Annotate. With `exact`, each source at its slider's threshold instead of the lowest. */
 async function ask(exact = false) {
+    chips.commit();
     const sources = sourcesAsked().map((each) => {
         const threshold = exact ? result.thresholds.get(each.key) : undefined;
         return threshold === undefined ? each : { ...each, floor: threshold, start: threshold };
@@ -139,13 +140,14 @@ async function showFile() {
     showAnswer(documents.all.map(() => ({ found: [], windowed: false, notes: [] })), lettered([]));
 }
 
-function showError(error) {
+/** Say what went wrong, and offer to do it again; null takes the message away. */
+function showError(error, retry = () => ask()) {
     clearInterval(state.countdown);
     $("error").hidden = error === null;
     if (error === null) return;
     say("");
     const { status = 0, code = "", retryAfter = null, requestId = null } = error instanceof ApiError ? error : {};
-    const again = h("button", { type: "button", onclick: () => ask() }, "Try again");
+    const again = h("button", { type: "button", onclick: retry }, "Try again");
     const buttons = [again];
     if (status === 401) buttons.unshift(h("button", { type: "button", onclick: openKey }, "Enter a key"));
     const wait = h("span", {});
@@ -172,7 +174,7 @@ async function greet() {
         drawAdapters();
         showError(null);
     } catch (error) {
-        showError(error);
+        showError(error, greet);
     }
 }
 

@@ -21,7 +21,7 @@ export class Chips {
         input.addEventListener("keydown", (event) => this.#typed(event));
         input.addEventListener("paste", (event) => this.#pasted(event));
         // What was typed and not confirmed would otherwise be lost without a word.
-        input.addEventListener("change", () => this.#take());
+        input.addEventListener("change", () => this.commit());
     }
 
     /** Labels as the server takes them: {name: description or null}. */
@@ -38,7 +38,7 @@ export class Chips {
     #typed(event) {
         if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.isComposing) {
             event.preventDefault();
-            this.#take();
+            this.commit();
         } else if (event.key === "Backspace" && !this.input.value && this.labels.length) {
             event.preventDefault();
             this.#remove(this.labels.at(-1));
@@ -52,7 +52,8 @@ export class Chips {
         for (const line of lines) this.#add(parseLabel(line));
     }
 
-    #take() {
+    /** Add what is typed. */
+    commit() {
         if (!this.input.value.trim()) return;
         this.#add(parseLabel(this.input.value));
         this.input.value = "";

@@ -56,7 +56,8 @@ export class Documents {
 
     /** What is typed replaces the document's text; what a file said of the old one cannot hold any longer. */
     #typed() {
-        const { id } = this.all[this.at];
+        const { id, entities } = this.all[this.at];
+        if (entities.length) say("The text has changed: what the file says of it is left out.");
         this.all[this.at] = { id, text: $("text").value, entities: [], rest: {} };
     }
 }

@@ -23,6 +23,7 @@ export class Result {
         this.onexact = onexact;
         this.review = new Review();
         this.documents = [];
+        this.at = 0;
         this.sources = [];
         this.thresholds = new Map();
         this.hidden = new Set();
@@ -56,7 +57,8 @@ export class Result {
      * @param labels in the order of their numbers and colours.
      */
     show(documents, sources, labels) {
-        Object.assign(this, { documents, sources, active: null, selected: null, at: 0 });
+        const at = this.document && documents[this.at]?.text === this.document.text ? this.at : 0;
+        Object.assign(this, { documents, sources, active: null, selected: null, at });
         this.review.forget();
         const named = documents.flatMap((each) => each.entities.map((one) => one.label));
         this.labels = [...new Set([...labels, ...named])];
@@ -151,7 +153,11 @@ export class Result {
     }
 
     #selected() {
-        if (getSelection().isCollapsed || $("found").hidden) return;
+        const { isCollapsed, anchorNode } = getSelection();
+        if ($("found").hidden) return;
+        // A click into the text ends a selection; one on a button does not.
+        if (isCollapsed && anchorNode?.parentElement?.closest(".reading")) this.selected = null;
+        if (isCollapsed) return;
         const panes = $("compare").ariaPressed === "true" ? Object.values(this.beside.panes) : [this.pane];
         for (const pane of panes) this.selected = pane.selection() ?? this.selected;
     }

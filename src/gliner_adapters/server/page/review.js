@@ -49,7 +49,7 @@ export class Review {
 }
 
 /** Whether a person has decided anything about an entity. */
-export const decided = (one) => one.state !== "open" || one.was !== null;
+export const decided = (one) => one.state !== "open" || one.was !== null || one.source === ADDED;
 
 /**
  * Carry decisions over to a new answer about the same text: a decided entity keeps its decision where the same one
