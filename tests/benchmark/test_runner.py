@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -12,12 +13,16 @@ import pytest
 from typer.testing import CliRunner
 
 from bases import TinyBase
+from gliner_adapters.api import evaluate
+from gliner_adapters.benchmark.found import read_found
+from gliner_adapters.benchmark.measures import other_wordings
 from gliner_adapters.benchmark.plan import Plan, RunSpec, expand, read_plan
 from gliner_adapters.benchmark.results import REQUIRED
 from gliner_adapters.benchmark.runner import execute, execute_all, state
 from gliner_adapters.cli import app
-from gliner_adapters.errors import ConfigError
-from gliner_adapters.evaluation import read_predictions
+from gliner_adapters.corpora import Corpus, load_corpus
+from gliner_adapters.corpora.registry import corpus_info
+from gliner_adapters.errors import ConfigError, DataError
 
 Tiny = Callable[[str], TinyBase]
 
@@ -45,9 +50,61 @@ def test_a_run_leaves_all_that_a_report_needs(finished: Path) -> None:
     adapter = json.loads((folder / "adapter" / "adapter_config.json").read_text())
     assert metrics["threshold"] == adapter["threshold"] == metrics["devel"]["devel_threshold"]
     assert adapter["trained_on"]["documents"] == 2
-    found = sum(len(document.entities) for document in read_predictions(folder / "predictions.jsonl.gz"))
+    gold = load_corpus("sample").documents("test")
+    predicted = read_found(folder / "found.jsonl.gz", gold)
+    assert "text" not in gzip.decompress((folder / "found.jsonl.gz").read_bytes()).decode()
+    found = sum(len(document.entities) for document in predicted)
     micro = metrics["report"]["strict"]["micro"]
     assert found == micro["tp"] + micro["fp"]
+    half = evaluate(folder / "adapter", "sample", threshold=0.5, bootstrap=0).record
+    assert metrics["at_half"] == {name: half[name] for name in ("macro_f1", "micro_f1")}
+    assert metrics["calibration"]["bins"]
+    assert 0 < metrics["deployable_bytes"] < metrics["shipped_bytes"]
+
+
+def test_findings_belong_to_one_split(finished: Path) -> None:
+    path = finished / "tiny_heads_sample_2_seed1" / "found.jsonl.gz"
+    corpus = load_corpus("sample")
+    with pytest.raises(DataError, match=r"holds \d+ documents, not the \d+ of"):
+        read_found(path, corpus.documents("devel"))
+    damaged = finished / "damaged.jsonl.gz"
+    damaged.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(DataError, match="is no file of findings"):
+        read_found(damaged, corpus.documents("test"))
+    damaged.unlink()
+
+
+def test_measures_are_taken_of_the_first_seed(tiny: Tiny, tmp_path: Path) -> None:
+    plan = {"methods": ["heads", "zero-shot"], "seeds": [1, 2], "limits": ["all", 2]}
+    first, *others = runs(tiny, **plan, measures=["paraphrase", "latency"])
+    assert (first.method, first.limit, first.measures) == ("heads", None, ("paraphrase", "latency"))
+    assert [spec.name for spec in others if spec.measures] == []
+    assert first.digest == runs(tiny, **plan)[0].digest
+    spec = runs(tiny, limits=["all"], measures=["paraphrase", "latency"])[0]
+    folder = tmp_path / spec.name
+    metrics = execute(spec, folder)
+    paraphrased = json.loads((folder / "paraphrase.json").read_text())
+    assert paraphrased["labels"]["disease"] == "medical disorder"
+    assert paraphrased["adapted"]["macro_f1"] == metrics["macro_f1"]
+    assert 0 <= paraphrased["paraphrased"]["macro_f1"] <= 1
+    rounds = json.loads((folder / "latency.json").read_text())["rounds"]
+    assert all(r["base"] > 0 and r["adapter"] > 0 for r in rounds)
+    # What is missing is measured later, as long as there is an adapter to measure.
+    (folder / "latency.json").unlink()
+    assert state(spec, folder) == "unfinished"
+    assert execute(spec, folder) == metrics
+    assert (folder / "latency.json").is_file()
+    (folder / "latency.json").unlink()
+    shutil.rmtree(folder / "adapter")
+    assert state(spec, folder) == "finished"
+
+
+@pytest.mark.parametrize("corpus", ["bc5cdr", "jnlpba", "sample"])
+def test_every_benchmark_has_other_wordings(corpus: str) -> None:
+    info = corpus_info(corpus)
+    others = other_wordings(Corpus(info.name, [label.label for label in info.labels], {}))
+    assert set(others) == {label.name for label in info.labels}
+    assert all(others[name].name != name for name in others)
 
 
 def test_a_finished_run_is_not_run_again(finished: Path, tiny: Tiny) -> None:
@@ -66,7 +123,7 @@ def test_a_run_killed_after_training_is_only_scored(finished: Path, tiny: Tiny, 
     shutil.copytree(finished / spec.name, folder)
     wanted = json.loads((folder / "metrics.json").read_text())
     (folder / "metrics.json").unlink()
-    (folder / "predictions.jsonl.gz").unlink()
+    (folder / "found.jsonl.gz").unlink()
     weights = folder / "adapter" / "adapter_model.safetensors"
     trained = weights.stat().st_mtime_ns
     assert state(spec, folder) == "unfinished"

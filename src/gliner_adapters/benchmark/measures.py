@@ -121,8 +121,7 @@ def paraphrase(trained: TrainedAdapter, corpus: Corpus, data_dir: Path | None, p
         "documents": len(gold),
         "labels": {name: other for other, name in back.items()},
         "threshold": threshold,
-        "macro_f1": scores.macro_f1,
-        "micro_f1": scores.micro_f1,
+        "paraphrased": {"macro_f1": scores.macro_f1, "micro_f1": scores.micro_f1},
     }
 
 

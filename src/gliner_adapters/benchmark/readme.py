@@ -13,6 +13,7 @@ from typing import Any
 from gliner_adapters.benchmark.capabilities import capability_table
 from gliner_adapters.benchmark.guarantees import broken_promises
 from gliner_adapters.benchmark.readme_bases import bases_parts
+from gliner_adapters.benchmark.readme_comparison import readme_section
 from gliner_adapters.benchmark.results import markdown_table, read_results
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import load_base
@@ -22,11 +23,12 @@ def readme_parts(results: Path) -> dict[str, str]:
     """Every part by name, from a folder of results.
 
     Args:
-        results: holds scores, ``speed/gliner.json``, ``speed/training.json`` and ``guarantees/core.json``, and what
+        results: its neighbour ``runs`` holds the comparison's runs and report; it holds scores, ``speed/gliner.json``, ``speed/training.json`` and ``guarantees/core.json``, and what
             :func:`~gliner_adapters.benchmark.readme_bases.bases_parts` reads.
     """
     bases = [load_base("minilm-bi"), load_base("minilm-uni")]
     return {
+        "comparison": readme_section([results.parent / "runs"]),
         "results": markdown_table(read_results(results)),
         "methods": capability_table(bases),
         "speed": _speed(_read(results / "speed" / "gliner.json"), _read(results / "speed" / "training.json")),

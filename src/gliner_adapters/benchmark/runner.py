@@ -29,18 +29,12 @@ from gliner_adapters.api import adapt, evaluate, shipped_bytes, unfinished
 from gliner_adapters.benchmark.found import write_found
 from gliner_adapters.benchmark.measures import MEASURES, Measure
 from gliner_adapters.benchmark.plan import RunSpec
+from gliner_adapters.benchmark.run_files import ADAPTER_FOLDER, METRICS_FILE, PREDICTIONS_FILE, SPEC_FILE
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.errors import ConfigError, GlinerAdaptersError
 from gliner_adapters.evaluation import keep_labels
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.provenance import provenance
-
-SPEC_FILE, METRICS_FILE, PREDICTIONS_FILE, ADAPTER_FOLDER = (
-    "run.json",
-    "metrics.json",
-    "found.jsonl.gz",
-    "adapter",
-)
 
 #: Ending of a file that is being written.
 PART = ".part"
@@ -119,7 +113,8 @@ def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[s
     for measure in _missing(spec, folder):
         trained = load_adapter(folder / ADAPTER_FOLDER, base)
         measured = MEASURES[measure](trained, corpus, data_dir, spec.training.precision)
-        _write(folder / f"{measure}.json", {**measured, **provenance(base.device)})
+        adapted = {name: metrics[name] for name in ("macro_f1", "micro_f1")}
+        _write(folder / f"{measure}.json", {"adapted": adapted, **measured, **provenance(base.device)})
     return metrics
 
 

@@ -20,12 +20,6 @@ def pretrain(
     device: o.Device = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run in --output.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove what is in --output first.")] = False,
-    control: Annotated[
-        bool,
-        typer.Option(
-            "--control", help="Also train every parameter on the low-rank stages, to tell what low rank costs."
-        ),
-    ] = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Pretrain a base on many corpora and write it as a small difference to its encoder.
@@ -50,7 +44,6 @@ def pretrain(
         device=device,
         resume=resume,
         overwrite=overwrite,
-        control=control,
         reporter=Reporter(console, quiet),
     )
     console.print(f"saved {output}: {made.bytes / 1e6:.1f} MB; load it with `--base {output}`", highlight=False)

@@ -21,14 +21,15 @@ from torch import Tensor
 
 from gliner_adapters.errors import BaseModelError, GlinerAdaptersError
 from gliner_adapters.model.base import Base
-from gliner_adapters.model.delta import apply_delta
+from gliner_adapters.model.delta import Numbers, apply_delta, pack
 from gliner_adapters.model.fingerprint import file_sha256
 from gliner_adapters.model.fresh import encoder_folder, from_encoder
 from gliner_adapters.settings import Record
 
 #: Where the package keeps its bases.
 EMBEDDED = Path(__file__).resolve().parent.parent / "bases"
-FORMAT_VERSION = 1
+#: 2: large matrices may be bytes with scales.
+FORMAT_VERSION = 2
 BASE_FILE = "base.json"
 DELTA_FILE = "delta.safetensors"
 CARD_FILE = "README.md"
@@ -76,26 +77,29 @@ def embedded_folder(name: str) -> Path | None:
     return EMBEDDED / name if name in embedded_bases() else None
 
 
-def write_delta(folder: Path, start: Base, name: str, delta: dict[str, Tensor]) -> BaseRecord:
+def write_delta(
+    folder: Path, start: Base, name: str, delta: dict[str, Tensor], numbers: Numbers = "float16"
+) -> BaseRecord:
     """Write a base's folder, without its card.
 
     Args:
         folder: where to; made if missing.
         start: the ``encoder:`` base that the delta is the difference to.
         name: of the base.
-        delta: see :mod:`gliner_adapters.model.delta`; written as float16.
+        delta: see :mod:`gliner_adapters.model.delta`.
+        numbers: how large matrices are written; all else is float16.
 
     Raises:
         BaseModelError: the delta does not fit, or a number is too large for float16.
     """
-    halves = {key: tensor.detach().cpu().half().contiguous() for key, tensor in delta.items()}
-    infinite = sorted(key for key, tensor in halves.items() if not torch.isfinite(tensor).all())
+    stored = pack(delta, numbers)
+    infinite = sorted(key for key, tensor in stored.items() if not torch.isfinite(tensor.float()).all())
     if infinite:
         raise BaseModelError(f"{', '.join(infinite[:5])}: not finite in float16; train with smaller learning rates")
-    apply_delta(start.network.state_dict(), halves, str(folder))
+    apply_delta(start.network.state_dict(), stored, str(folder))
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / f".{DELTA_FILE}.new"
-    save_file(halves, fresh)
+    save_file(stored, fresh)
     record = BaseRecord(
         name=name,
         architecture=start.architecture,

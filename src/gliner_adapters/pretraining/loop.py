@@ -156,7 +156,7 @@ class PretrainingLoop:
         settings = {
             "base": self.base.fingerprint,
             "start": fingerprint(self.adapter.trained()),
-            "recipe": self.recipe.model_dump(mode="json", exclude={"shipping", "training"}),
+            "recipe": self.recipe.model_dump(mode="json", exclude={"shipping", "stages", "training"}),
             "config": self.config.model_dump(exclude={"checkpoint_steps"}),
             "torch": torch.__version__,
         }

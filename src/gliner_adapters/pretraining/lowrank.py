@@ -74,7 +74,8 @@ def _rank(name: str, tensor: Tensor, shipping: Shipping) -> int | None:
         return None
     kind = _kind(name)
     if kind == "embeddings":
-        return shipping.embedding_rank
+        own = shipping.label_embedding_rank if ".labels_encoder." in name else None
+        return shipping.embedding_rank if own is None else own
     return shipping.label_rank if kind == "label encoder" else shipping.text_rank
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gliner_adapters.corpora.registry import corpus_info, corpus_infos, is_corpus
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.model.delta import Numbers
 from gliner_adapters.settings import problems_of, read_settings
 from gliner_adapters.training.config import Optimisation, TrainingConfig
 
@@ -102,14 +103,19 @@ class LabelDrawing(_Strict):
         return self
 
 
-class Stage(_Strict):
-    """One further training of the low-rank form; what is not given stays as in the main stage."""
+class Further(_Strict):
+    """One further training of every parameter; what is not given stays as in the main stage."""
 
     sentences: int = Field(8_000, ge=1, description="Sentences drawn.")
-    learning_rate: float = Field(3e-4, gt=0, description="Learning rate of the text encoder's deltas.")
-    label_learning_rate: float = Field(1e-4, gt=0, description="That of the label encoder; heads have half of theirs.")
     sampling: dict[str, Any] = Field(default_factory=dict, description="Other values of the table `sampling`.")
     drawing: dict[str, Any] = Field(default_factory=dict, description="Other values of the table `drawing`.")
+
+
+class Stage(Further):
+    """One further training of the low-rank form."""
+
+    learning_rate: float = Field(3e-4, gt=0, description="Learning rate of the text encoder's deltas.")
+    label_learning_rate: float = Field(1e-4, gt=0, description="That of the label encoder; heads have half of theirs.")
 
 
 class Shipping(_Strict):
@@ -118,6 +124,10 @@ class Shipping(_Strict):
     text_rank: int = Field(48, ge=1, description="Rank of the deltas on the text encoder's matrices.")
     label_rank: int = Field(16, ge=1, description="Rank of the deltas on the label encoder's matrices.")
     embedding_rank: int = Field(8, ge=0, description="Rank of the deltas on word embeddings; 0 leaves them alone.")
+    label_embedding_rank: int | None = Field(
+        None, ge=0, description="That of the label encoder's own; as `embedding_rank` if not given."
+    )
+    numbers: Numbers = Field("float16", description="How large matrices are stored: float16 or int8.")
     megabytes: float = Field(16.0, gt=0, description="Largest size of the shipped file.")
     stages: tuple[Stage, ...] = Field((Stage(),), description="How the low-rank form is trained further, in turn.")
 
@@ -147,6 +157,7 @@ class Recipe(_Strict):
         labels: names and descriptions of each type, by corpus and tag.
         sampling: see :class:`Sampling`.
         drawing: see :class:`LabelDrawing`.
+        stages: how every parameter is trained further after the main stage, in turn.
         shipping: see :class:`Shipping`.
         training: hyper-parameters of the loop; ``batch_size`` sentences make a step.
         group_size: sentences of one corpus that share a set of labels; several groups make a step.
@@ -161,13 +172,14 @@ class Recipe(_Strict):
     labels: Mapping[str, Mapping[str, TypeTexts]]
     sampling: Sampling = Sampling()
     drawing: LabelDrawing = LabelDrawing()
+    stages: tuple[Further, ...] = ()
     shipping: Shipping = Shipping()
     training: RecipeTraining = RecipeTraining()
     group_size: int = Field(16, ge=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        for stage in self.shipping.stages:  # their tables are checked like the main ones
+        for stage in (*self.stages, *self.shipping.stages):  # their tables are checked like the main ones
             self.in_stage(stage)
         for name in (*self.corpora, *self.held_out):
             if not is_corpus(name):
@@ -194,7 +206,7 @@ class Recipe(_Strict):
             raise ValueError(f"group_size {self.group_size} does not divide batch_size {self.training.batch_size}")
         return self
 
-    def in_stage(self, stage: Stage) -> Recipe:
+    def in_stage(self, stage: Further) -> Recipe:
         """The recipe as a further stage draws by it."""
         sampling = _changed(self.sampling, {**stage.sampling, "sentences": stage.sentences})
         return self.model_copy(update={"sampling": sampling, "drawing": _changed(self.drawing, stage.drawing)})

@@ -1,9 +1,9 @@
 """A pretraining run, from corpora and an encoder to a base's folder.
 
-    train every part          run/full.safetensors, run/full.json; as a GLiNER in run/trained/
+    train every part          run/full.safetensors, run/full.json; as a GLiNER in run/main/
+    ... stage by stage        run/full-1.safetensors, run/full-1.json, ...; as a GLiNER in run/trained/
     project to low rank       run/projected/
     train the low-rank form   base.json, delta.safetensors, README.md
-    train every part again    run/control/, where asked for: on the same stages, to tell what the low rank costs
 
 Each stage is kept when it is done, so that a run which is killed goes on with the one it was in.
 """
@@ -24,8 +24,9 @@ from torch import Tensor
 from gliner_adapters.corpora.registry import corpus_info
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.methods import Adapter, attach
+from gliner_adapters.methods import attach
 from gliner_adapters.model import Base, load_base
+from gliner_adapters.model.delta import unpack
 from gliner_adapters.model.embedded import BASE_FILE, DELTA_FILE, BaseRecord, write_delta
 from gliner_adapters.model.export import export_gliner
 from gliner_adapters.model.fresh import marker_rows
@@ -65,7 +66,6 @@ def pretrain(
     device: str | torch.device = "cpu",
     resume: bool = False,
     overwrite: bool = False,
-    control: bool = False,
     reporter: Reporter | None = None,
 ) -> Pretrained:
     """Pretrain a base on many corpora.
@@ -77,8 +77,6 @@ def pretrain(
         device: where to compute.
         resume: go on with an unfinished run in ``output``.
         overwrite: remove what is in ``output`` first.
-        control: also train every parameter on the stages that the low-rank form is trained on, from where both part;
-            a GLiNER in ``run/control/``, to be compared with what ships.
         reporter: shows the progress; silent if ``None``.
 
     Raises:
@@ -97,25 +95,24 @@ def pretrain(
         sources = read_sources(recipe, start, data_dir)
         for source in sources:
             shown.say(f"{source.name}: {len(source.passages)} sentences, left out {sum(source.left_out.values())}")
-        full = _train_full(start, sources, recipe, run, resume=resume, reporter=shown)
-        trained = _as_gliner(start, full, run / "trained")
+        trained = _train_full(start, sources, recipe, run, resume=resume, reporter=shown)
         delta = project(weights, trained, recipe.shipping, marker_rows(start))
         plain = load_base(recipe.encoder, architecture=recipe.architecture, device=device)
-        write_delta(run / "projected", plain, recipe.name, delta)
+        write_delta(run / "projected", plain, recipe.name, delta, recipe.shipping.numbers)
         _check_size(run / "projected" / DELTA_FILE, recipe)
         lost = left_out(weights, trained, delta)
         further: list[dict[str, Any]] = []
         if recipe.shipping.stages:
             delta, further = _train_low_rank(weights, sources, recipe, run, device, resume=resume, reporter=shown)
-            if control:
-                train_control(sources, recipe, run, device, resume=resume, reporter=shown)
-        record = write_delta(folder, plain, recipe.name, delta)
+        record = write_delta(folder, plain, recipe.name, delta, recipe.shipping.numbers)
     size = (folder / DELTA_FILE).stat().st_size
-    first = json.loads((run / "full.json").read_text(encoding="utf-8"))
+    full = ["full", *(f"full-{number}" for number in range(1, len(recipe.stages) + 1))]
+    first, *later = (json.loads((run / f"{name}.json").read_text(encoding="utf-8")) for name in full)
     record.trained_on = {
         "recipe": recipe.model_dump(mode="json", exclude={"labels"}),
         "corpora": _corpora(sources, recipe),
         "full": first,
+        "full_stages": later,
         "low_rank": further,
         "left_out_by_ranks": lost,
         "delta_bytes": size,
@@ -171,12 +168,22 @@ def warm(start: Base, other: Base) -> None:
 
 def _train_full(
     base: Base, sources: Sequence[Source], recipe: Recipe, run: Path, *, resume: bool, reporter: Reporter
-) -> Adapter:
-    """Train every part, or load what an earlier call has trained."""
+) -> dict[str, Tensor]:
+    """Train every part, stage by stage, or load what an earlier call has trained; the weights."""
     adapter = attach("full", base, [Label("any")])
     loop = PretrainingLoop(base, adapter, sources, recipe, recipe.training.config(), run / "full", reporter)
     _stage(loop, run, "full", resume)
-    return adapter
+    if recipe.stages:
+        export_gliner(base, adapter.parts(base.parts), run / "main")
+        base = load_base(str(run / "main"), device=base.device)
+        adapter = attach("full", base, [Label("any")])
+    for number, stage in enumerate(recipe.stages, 1):
+        # Each stage has a seed of its own: other sentences, other wordings.
+        config = recipe.training.config(seed=recipe.training.seed + number)
+        loop = PretrainingLoop(base, adapter, sources, recipe.in_stage(stage), config, run / f"full-{number}", reporter)
+        _stage(loop, run, f"full-{number}", resume)
+    export_gliner(base, adapter.parts(base.parts), run / "trained")
+    return load_file(run / "trained" / "model.safetensors")
 
 
 def _stage(loop: PretrainingLoop, run: Path, name: str, resume: bool) -> None:
@@ -206,12 +213,6 @@ def _stage(loop: PretrainingLoop, run: Path, name: str, resume: bool) -> None:
     loop.checkpoints.folder.rmdir()
 
 
-def _as_gliner(base: Base, adapter: Adapter, folder: Path) -> dict[str, Tensor]:
-    """Keep the fully trained network as a GLiNER, to be compared with; its weights."""
-    export_gliner(base, adapter.parts(base.parts), folder)
-    return load_file(folder / "model.safetensors")
-
-
 def _train_low_rank(
     weights: dict[str, Tensor],
     sources: Sequence[Source],
@@ -224,7 +225,7 @@ def _train_low_rank(
 ) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """Train the projected form further, stage by stage; its delta and the stages' records."""
     projected = load_base(str(run / "projected"), device=device)
-    adapter = LowRank(projected, weights, load_file(run / "projected" / DELTA_FILE))
+    adapter = LowRank(projected, weights, unpack(load_file(run / "projected" / DELTA_FILE), str(run / "projected")))
     records = []
     for number, stage in enumerate(recipe.shipping.stages, 1):
         config = low_rank_config(recipe, stage, number)
@@ -234,33 +235,6 @@ def _train_low_rank(
         _stage(loop, run, name, resume)
         records.append(json.loads((run / f"{name}.json").read_text(encoding="utf-8")))
     return adapter.delta(), records
-
-
-def train_control(
-    sources: Sequence[Source],
-    recipe: Recipe,
-    run: Path,
-    device: str | torch.device,
-    *,
-    resume: bool,
-    reporter: Reporter,
-) -> Path:
-    """Train every parameter of the fully trained base on the low-rank stages: the same sentences, labels and order.
-
-    What it scores above the low-rank form is what the low rank costs, training being equal.
-
-    Returns:
-        the folder of the GLiNER that it gives.
-    """
-    base = load_base(str(run / "trained"), device=device)
-    adapter = attach("full", base, [Label("any")])
-    for number, stage in enumerate(recipe.shipping.stages, 1):
-        config = recipe.training.config(seed=recipe.training.seed + number)
-        name = f"control-{number}"
-        loop = PretrainingLoop(base, adapter, sources, recipe.in_stage(stage), config, run / name, reporter)
-        _stage(loop, run, name, resume)
-    export_gliner(base, adapter.parts(base.parts), run / "control")
-    return run / "control"
 
 
 def low_rank_config(recipe: Recipe, stage: Stage, number: int) -> TrainingConfig:

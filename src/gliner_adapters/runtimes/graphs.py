@@ -27,8 +27,8 @@ from gliner_adapters.runtimes.packages import require
 
 #: Newer ones bring nothing that these graphs use.
 OPSET = 18
-#: Shapes (inputs, sub-tokens) of the example that is traced, and of those that a graph is checked on. The last is longer
-#: than what encoders see that attend to neighbours only.
+#: Shapes (inputs, sub-tokens) of the example that is traced, and of those that a graph is checked on. The last is
+#: longer than what encoders see that attend to neighbours only.
 TRACED = (2, 12)
 CHECKED = ((1, 7), (3, 24), (2, 300))
 #: What a graph's numbers may differ by from torch's, in parts of the largest.
