@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 # milliseconds, and what only handles documents never loads torch.
 _HOMES = {
     "AdapterConfig": "adapters",
+    "AdapterLibrary": "annotate",
     "Annotator": "annotate",
     "Base": "model",
     "Corpus": "corpora",
@@ -26,6 +27,8 @@ _HOMES = {
     "Entity": "documents",
     "GlinerAdaptersError": "errors",
     "Label": "documents",
+    "Reading": "annotate",
+    "Request": "annotate",
     "TrainedAdapter": "adapters",
     "TrainingConfig": "training",
     "adapt": "api",
@@ -41,6 +44,7 @@ _HOMES = {
 
 __all__ = [
     "AdapterConfig",
+    "AdapterLibrary",
     "Annotator",
     "Base",
     "Corpus",
@@ -48,6 +52,8 @@ __all__ = [
     "Entity",
     "GlinerAdaptersError",
     "Label",
+    "Reading",
+    "Request",
     "TrainedAdapter",
     "TrainingConfig",
     "__version__",
@@ -64,7 +70,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter, save_adapter
-    from gliner_adapters.annotate import Annotator
+    from gliner_adapters.annotate import AdapterLibrary, Annotator, Reading, Request
     from gliner_adapters.api import adapt, evaluate
     from gliner_adapters.corpora import Corpus, load_corpus, user_corpus
     from gliner_adapters.documents import Document, Entity, Label, read_documents, write_documents

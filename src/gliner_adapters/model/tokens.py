@@ -60,7 +60,8 @@ class WordTokenizer:
         missing = [word for word in dict.fromkeys(words) if word not in memory]
         if missing:
             if len(memory) + len(missing) > REMEMBERED_WORDS:
-                memory.clear()
+                # A new one: another thread may be reading the old.
+                memory = self._memory = {}
                 missing = list(dict.fromkeys(words))
             encoded = self.tokenizer(
                 [[word] for word in missing],

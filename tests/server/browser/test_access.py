@@ -78,9 +78,9 @@ def test_by_keyboard_alone(page: Page) -> None:
         page.keyboard.press("Control+Enter")
     expect(page.get_by_role("status")).to_contain_text("entities in 1 document")
     tab_to("#thresholds input")
-    before = page.locator("#thresholds output").first.text_content()
+    before = page.locator("#thresholds .value").first.text_content()
     page.keyboard.press("ArrowLeft")
-    assert page.locator("#thresholds output").first.text_content() != before
+    assert page.locator("#thresholds .value").first.text_content() != before
     tab_to("#types button")
     page.keyboard.press("Space")
     expect(page.locator("#types button").first).to_have_attribute("aria-pressed", "false")
@@ -161,7 +161,7 @@ def test_contrast(open_page: Callable[..., Page], server: str, scheme: str, by: 
             root.append(draw(new Offsets("a b c d e f g h"), entities, describe).nodes);
         }"""
     )
-    texts = "p, label, legend, h1, h2, h3, button:not(:disabled), output, small, code, .tag, .piece, .quiet, kbd, li"
+    texts = "p, label, legend, h1, h2, h3, button:not(:disabled), small, code, .tag, .piece, .quiet, kbd, li, .value"
     low = page.locator(texts).evaluate_all(
         f"all => all.filter(e => e.offsetParent).map(e => [({TEXT_CONTRAST})(e), e.outerHTML]).filter(([c]) => c < 4.5)"
     )
@@ -204,10 +204,10 @@ def test_reduced_motion(page: Page) -> None:
 )
 @pytest.mark.parametrize(
     ("name", "width", "scheme"),
-    [("page-light", 1280, "light"), ("page-dark", 1280, "dark"), ("page-narrow", 360, "light")],
+    [("page-light", 1100, "light"), ("page-dark", 1100, "dark"), ("page-narrow", 360, "light")],
 )
 def test_screenshots(open_page: Callable[..., Page], server: str, name: str, width: int, scheme: str) -> None:
-    page = open_page(server, viewport={"width": width, "height": 860}, color_scheme=scheme)
+    page = open_page(server, viewport={"width": width, "height": 740}, color_scheme=scheme)
     page.locator("#adapters input").first.wait_for()
     # An adapter with a hostile name is there for the other tests.
     page.locator("#adapters label", has_text="<").evaluate("label => label.remove()")

@@ -151,11 +151,11 @@ def test_files_come_back_as_they_were(page: Page, tmp_path: Path) -> None:
 
 
 def test_the_sample_corpus_through_the_page(page: Page, tmp_path: Path) -> None:
-    documents = load_corpus("sample").documents("test")[:20]
+    documents = load_corpus("sample").documents("test")
     for ending, button in (("pubtator", "Download PubTator"), ("jsonl", "Download JSON Lines")):
         write_documents(documents, tmp_path / f"in.{ending}")
         page.locator("#files").set_input_files(tmp_path / f"in.{ending}")
-        expect(page.locator(STATUS)).to_contain_text("in 20 documents (the file)")
+        expect(page.locator(STATUS)).to_contain_text(f"in {len(documents)} documents (the file)")
         path = download(page, button, tmp_path)
         assert path.read_bytes() == (tmp_path / f"in.{ending}").read_bytes()
 

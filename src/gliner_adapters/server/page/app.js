@@ -1,12 +1,13 @@
 // The page: what is asked, how the answer comes, and what goes wrong on the way.
 
-import { ApiError, annotate, getAdapters, getBase, getKey, setKey } from "./api.js";
+import { getAdapters, getBase, getKey, setKey } from "./api.js";
 import { Chips } from "./chips.js";
 import { Documents } from "./documents.js";
 import { $, counted, h, say } from "./dom.js";
 import { FILE, FLOOR, LABELS, PLAIN_THRESHOLD, adapterSource, entity, sourceName } from "./entities.js";
 import { Offsets } from "./offsets.js";
 import { FORMATS, asCurl, asJson, asTraining, copy, download } from "./output.js";
+import { hideError, showError } from "./problems.js";
 import { Result } from "./result.js";
 import { carryOver } from "./review.js";
 import { readInBatches } from "./reading.js";
@@ -16,9 +17,11 @@ const EXAMPLE =
     "Metformin lowered HbA1c in patients with type 2 diabetes mellitus who carried a variant of SLC22A1. " +
     "In HepG2 cells the drug activated AMP-activated protein kinase and reduced the expression of G6PC, " +
     "whereas cisplatin induced apoptosis and acute kidney injury in mice lacking TP53.";
+/** Where a character is text, not a shortcut. */
+const TYPING = "input:not([type=checkbox], [type=range]), textarea, select";
 const EXAMPLE_LABELS = ["gene or protein", "disease", "chemical", "cell line"];
 
-const state = { adapters: [], limits: {}, running: null, countdown: 0 };
+const state = { adapters: [], limits: {}, running: null };
 const documents = new Documents((opened) => opened.some((each) => each.entities.length) && showFile());
 const chips = new Chips($("chips"), $("label"), () => {});
 const result = new Result(() => ask(true));
@@ -69,7 +72,7 @@ async function ask(exact = false) {
     state.running?.abort();
     const running = new AbortController();
     state.running = running;
-    showError(null);
+    hideError();
     $("stop").hidden = false;
     $("result").ariaBusy = "true";
     try {
@@ -80,7 +83,7 @@ async function ask(exact = false) {
     } catch (error) {
         if (state.running !== running) return undefined; // a newer request speaks now
         if (error.name === "AbortError") say("Stopped.");
-        else showError(error);
+        else showError(error, () => ask(), openKey);
     } finally {
         if (state.running === running) {
             state.running = null;
@@ -127,8 +130,8 @@ function showAnswer(answers, sources) {
         const all = carryOver(before, [...now, ...fromFile({ entities })]);
         return { id, text, rest, offsets: new Offsets(text), entities: all, windowed, notes };
     });
-    const labels = [...chosenAdapters().flatMap((each) => each.labels.map(({ name }) => name)), ...Object.keys(chips.value)];
-    result.show(read, sources, labels);
+    const known = chosenAdapters().flatMap((each) => each.labels.map(({ name }) => name));
+    result.show(read, sources, [...known, ...Object.keys(chips.value)]);
     const number = result.output.reduce((sum, each) => sum + each.entities.length, 0);
     const names = sources.map(({ key }) => sourceName(key)).join(", ");
     say(`${counted(number, "entity", "entities")} in ${counted(read.length, "document", "documents")} (${names}).`);
@@ -140,30 +143,6 @@ async function showFile() {
     showAnswer(documents.all.map(() => ({ found: [], windowed: false, notes: [] })), lettered([]));
 }
 
-/** Say what went wrong, and offer to do it again; null takes the message away. */
-function showError(error, retry = () => ask()) {
-    clearInterval(state.countdown);
-    $("error").hidden = error === null;
-    if (error === null) return;
-    say("");
-    const { status = 0, code = "", retryAfter = null, requestId = null } = error instanceof ApiError ? error : {};
-    const again = h("button", { type: "button", onclick: retry }, "Try again");
-    const buttons = [again];
-    if (status === 401) buttons.unshift(h("button", { type: "button", onclick: openKey }, "Enter a key"));
-    const wait = h("span", {});
-    const origin = [status && `status ${status}`, code, requestId && `request ${requestId}`].filter(Boolean).join(" · ");
-    $("error").replaceChildren(h("p", {}, error.message, " ", wait), h("code", {}, origin), h("div", { class: "row" }, ...buttons));
-    let left = retryAfter ?? 0;
-    const tick = () => {
-        again.disabled = left > 0;
-        wait.textContent = left > 0 ? `Try again in ${counted(left, "second", "seconds")}.` : "";
-        if (left <= 0) clearInterval(state.countdown);
-        left -= 1;
-    };
-    state.countdown = setInterval(tick, 1000);
-    tick();
-}
-
 // The server
 
 async function greet() {
@@ -172,9 +151,9 @@ async function greet() {
         $("base").textContent = `base ${base.id} (${base.architecture}-encoder)`;
         Object.assign(state, { limits: base.limits, adapters });
         drawAdapters();
-        showError(null);
+        hideError();
     } catch (error) {
-        showError(error, greet);
+        showError(error, greet, openKey);
     }
 }
 
@@ -184,7 +163,8 @@ function drawAdapters() {
         const checked = before.has(name) || state.adapters.length === 1;
         const box = h("input", { type: "checkbox", value: name, checked });
         const names = labels.map((label) => label.name).join(", ");
-        return h("label", { class: "check" }, box, h("span", {}, name, h("small", {}, `${names} · ${method} · threshold ${threshold}`)));
+        const about = h("small", {}, `${names} · ${method} · threshold ${threshold}`);
+        return h("label", { class: "check" }, box, h("span", {}, name, about));
     });
     const none = h("p", { class: "hint" }, "This server has none. Type labels instead.");
     $("adapters").replaceChildren(...(rows.length ? rows : [none]));
@@ -214,7 +194,7 @@ function save(name) {
     result.unsaved = false;
 }
 
-/** The request for the document in sight, as it can be repeated elsewhere: with the sliders' thresholds by label. */
+/** The request for the document in sight, as it can be repeated elsewhere: with the thresholds of the sliders. */
 function curl() {
     const sources = sourcesAsked();
     if (!sources.length) throw new Error("Choose an adapter or type a label: what should be found?");
@@ -223,7 +203,7 @@ function curl() {
     const { threshold: _, ...rest } = request;
     const own = sources.every((each, index) => each.own === settings[index]);
     if (!own && new Set(settings).size > 1) {
-        throw new Error("One request has one threshold for all sources; set the sliders alike, or all back to their own.");
+        throw new Error("One request has one threshold: set the sliders alike, or all back to their own.");
     }
     return asCurl({ text: result.document.text, ...rest, ...(own ? {} : { threshold: settings[0] }) });
 }
@@ -252,14 +232,14 @@ for (const button of document.querySelectorAll("dialog .close")) {
 $("download-jsonl").addEventListener("click", take(() => save("jsonl"), "Downloaded as JSON Lines."));
 $("download-pubtator").addEventListener("click", take(() => save("pubtator"), "Downloaded as PubTator."));
 $("copy-json").addEventListener("click", take(() => copy(asJson(result.output)), "Copied as JSON."));
-$("copy-pubtator").addEventListener("click", take(() => copy(FORMATS.pubtator.write(result.output)), "Copied as PubTator."));
+const copyPubTator = () => copy(FORMATS.pubtator.write(result.output));
+$("copy-pubtator").addEventListener("click", take(copyPubTator, "Copied as PubTator."));
 $("copy-curl").addEventListener("click", take(() => copy(curl()), "Copied as a curl command."));
 document.addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]")) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask();
-    else if (event.key === "?" && !event.target.matches("input:not([type=checkbox], [type=range]), textarea, select")) {
-        $("help").showModal();
-    } else return;
+    else if (event.key === "?" && !event.target.matches(TYPING)) $("help").showModal();
+    else return;
     event.preventDefault();
 });
 addEventListener("beforeunload", (event) => result.unsaved && event.preventDefault());

@@ -49,7 +49,9 @@ export class Beside {
         }
         this.#offerRows(rows, words);
         const which = $("which").value;
-        const chosen = rows.filter((row) => which === "all" || row.where === which || (which === "different" && row.where !== "both"));
+        const chosen = rows.filter(({ where: kind }) => {
+            return which === "all" || kind === which || (which === "different" && kind !== "both");
+        });
         $("rows").replaceChildren(...chosen.map((row) => this.#row(row, offsets, words)));
     }
 
@@ -68,15 +70,16 @@ export class Beside {
 
     #row({ start, end, left, right, where }, offsets, words) {
         const side = left.length ? "left" : "right";
-        const jump = () => this.panes[side].focus((left[0] ?? right[0]));
-        const found = (list) => list.map((one) => (one.score === null ? one.label : `${one.label} ${one.score.toFixed(2)}`));
+        const jump = () => this.panes[side].focus(left[0] ?? right[0]);
+        const inShort = (one) => (one.score === null ? one.label : `${one.label} ${one.score.toFixed(2)}`);
+        const found = (list) => list.map(inShort).join(", ") || "–";
         return h(
             "tr",
             {},
             h("td", {}, h("button", { type: "button", onclick: jump }, offsets.slice(start, end))),
             h("td", {}, `${start}–${end}`),
-            h("td", {}, found(left).join(", ") || "–"),
-            h("td", {}, found(right).join(", ") || "–"),
+            h("td", {}, found(left)),
+            h("td", {}, found(right)),
             h("td", {}, words[where]),
         );
     }

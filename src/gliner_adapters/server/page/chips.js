@@ -125,7 +125,7 @@ export class Chips {
             const typed = name.value.trim();
             const twin = this.labels.find((other) => other !== label && other.name === typed);
             if (save && twin) say(`The label ${typed} is there already; nothing was changed.`);
-            else if (save && typed) Object.assign(label, { name: typed, description: description.value.trim() || null });
+            else if (save && typed) Object.assign(label, parseLabel(`${typed}:${description.value}`));
             done = true;
             this.#render();
             if (stay) this.#focus(at);

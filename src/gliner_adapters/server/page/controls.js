@@ -7,8 +7,8 @@ import { h } from "./dom.js";
  * A slider for each source.
  *
  * @param {HTMLElement} container where they go; a legend in it stays.
- * @param sources [{key, letter, own, floor}]: `own` is the threshold to begin with and to go back to, `floor` the lowest
- *     that the server was asked with.
+ * @param sources [{key, letter, own, floor}]: `own` is the threshold to begin with and to go back to, `floor` what
+ *     the server was asked with.
  * @param {Map} thresholds key → threshold; the sliders change it.
  * @param {function} onchange called after each change.
  */
@@ -23,8 +23,10 @@ export function drawThresholds(container, sources, thresholds, onchange) {
             value: thresholds.get(key),
             "aria-label": `Threshold of ${name}`,
         });
-        const output = h("output", {});
-        const reset = h("button", { type: "button", class: "plain", "aria-label": `Back to ${own}, of ${name}` }, "Reset");
+        // Not an <output>, which would be read aloud beside the slider's own value.
+        const output = h("span", { class: "value", "aria-hidden": "true" });
+        const back = { type: "button", class: "plain", "aria-label": `Back to ${own}, of ${name}` };
+        const reset = h("button", back, "Reset");
         const show = () => {
             // The slider's place is rounded to its steps; the threshold of an adapter is taken as it is.
             const value = thresholds.get(key);
@@ -45,7 +47,8 @@ export function drawThresholds(container, sources, thresholds, onchange) {
             slider.focus();
         });
         show();
-        return h("div", { class: "threshold" }, h("span", {}, letter ? `${letter} ${name}` : name), slider, output, reset);
+        const title = h("span", {}, letter ? `${letter} ${name}` : name);
+        return h("div", { class: "threshold" }, title, slider, output, reset);
     });
     container.replaceChildren(container.querySelector("legend"), ...rows);
     container.hidden = !rows.length;

@@ -45,7 +45,7 @@ export class Details {
             this.facts.replaceChildren(h("span", { class: "quiet" }, "Choose an entity to see more of it."));
             return;
         }
-        const score = one.score === null ? [] : [h("span", { class: "score" }, `score ${one.score.toFixed(4)}`), " · "];
+        const score = one.score === null ? [] : [`score ${one.score.toFixed(4)}`, " · "];
         this.facts.replaceChildren(
             h("span", { class: "mention" }, mention),
             " ",

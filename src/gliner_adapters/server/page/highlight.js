@@ -108,7 +108,8 @@ function piece(text, layers, lane, described) {
     const drawn = layers.filter((one) => one.state !== "rejected");
     span.style.paddingBottom = `${(lowest + 1) * step}px`;
     span.style.backgroundImage = drawn.map((one) => lineImage(described.get(one).colour)).join(", ");
-    span.style.backgroundPosition = drawn.map((one) => `0 calc(100% - ${(lowest - lane.get(one)) * step}px)`).join(", ");
+    const up = (one) => (lowest - lane.get(one)) * step;
+    span.style.backgroundPosition = drawn.map((one) => `0 calc(100% - ${up(one)}px)`).join(", ");
     span.style.backgroundSize = `100% ${LINE}px`;
     span.append(text);
     return span;

@@ -13,7 +13,7 @@ export function readJsonLines(content) {
         if (!line.trim()) return;
         try {
             const record = JSON.parse(line);
-            if (typeof record !== "object" || record === null || Array.isArray(record)) throw new Error("not an object");
+            if (record?.constructor !== Object) throw new Error("not an object");
             documents.push("tokenized_text" in record ? fromWords(record) : fromText(record));
         } catch (error) {
             throw new Error(`line ${index + 1}: ${error.message}`);

@@ -49,7 +49,8 @@ export class Pane {
         for (const [each, tag] of this.tags) tag.tabIndex = each === uid ? 0 : -1;
         for (const piece of this.root.querySelectorAll(".piece.active")) piece.classList.remove("active");
         if (!this.tags.has(active?.uid)) return;
-        for (const piece of this.root.querySelectorAll(`.piece[data-uids~="${active.uid}"]`)) piece.classList.add("active");
+        const own = this.root.querySelectorAll(`.piece[data-uids~="${active.uid}"]`);
+        for (const piece of own) piece.classList.add("active");
     }
 
     /** Put the focus on an entity. */
@@ -63,7 +64,8 @@ export class Pane {
         if (!selected.rangeCount || selected.isCollapsed) return null;
         const range = selected.getRangeAt(0);
         if (!this.root.contains(range.startContainer) || !this.root.contains(range.endContainer)) return null;
-        let [start, end] = [this.#unit(range.startContainer, range.startOffset), this.#unit(range.endContainer, range.endOffset)];
+        let start = this.#unit(range.startContainer, range.startOffset);
+        let end = this.#unit(range.endContainer, range.endOffset);
         const piece = this.offsets.text.slice(start, end);
         start += piece.length - piece.trimStart().length;
         end -= piece.length - piece.trimEnd().length;

@@ -101,7 +101,9 @@ function block({ text, entities, rest = {} }, id) {
     const rows = entities.map((one) => columns(one, columnText(offsets.slice(one.start, one.end))));
     for (const row of [...rows, ...(meta.relations ?? [])]) {
         const bad = row.find((column) => columnText(column) !== column);
-        if (bad !== undefined) throw new Error(`PubTator cannot express “${columnText(bad)}”: it holds a tab or a line break`);
+        if (bad !== undefined) {
+            throw new Error(`PubTator cannot express “${columnText(bad)}”: it holds a tab or a line break`);
+        }
         lines.push([id, ...row].join("\t"));
     }
     return `${lines.join("\n")}\n\n`;

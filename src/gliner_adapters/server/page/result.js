@@ -10,6 +10,9 @@ import { askEntity, askLabel } from "./labelling.js";
 import { Pane } from "./pane.js";
 import { decided, Review } from "./review.js";
 
+const WINDOWED =
+    "This text was too long for one input and was read in windows. Where two windows meet, what the slider shows " +
+    "may differ from a reading at that threshold.";
 const MARKS = { open: "", accepted: "✓", rejected: "✗" };
 
 /**
@@ -18,7 +21,7 @@ const MARKS = { open: "", accepted: "✓", rejected: "✗" };
  * A document: {id, text, offsets, entities, windowed, notes, rest}.
  */
 export class Result {
-    /** @param {function} onexact called when a text that was read in windows is to be read at the sliders' thresholds. */
+    /** @param {function} onexact called when a text is to be read anew at the sliders' thresholds. */
     constructor(onexact) {
         this.onexact = onexact;
         this.review = new Review();
@@ -62,8 +65,9 @@ export class Result {
         this.review.forget();
         const named = documents.flatMap((each) => each.entities.map((one) => one.label));
         this.labels = [...new Set([...labels, ...named])];
-        this.thresholds = new Map(sources.filter((each) => "own" in each).map((each) => [each.key, each.start ?? each.own]));
-        drawThresholds($("thresholds"), sources.filter((each) => "own" in each), this.thresholds, () => this.render());
+        const scored = sources.filter((each) => "own" in each);
+        this.thresholds = new Map(scored.map((each) => [each.key, each.start ?? each.own]));
+        drawThresholds($("thresholds"), scored, this.thresholds, () => this.render());
         this.beside.offer(sources);
         $("compare").hidden = sources.length < 2;
         if (sources.length < 2) $("compare").ariaPressed = "false";
@@ -100,8 +104,8 @@ export class Result {
         const besides = $("compare").ariaPressed === "true";
         $("together").hidden = besides;
         $("beside").hidden = !besides;
-        if (besides) this.beside.render(offsets, this.shown, (one, where, faint) => this.#describe(one, where, faint), this.active);
-        else this.pane.render(offsets, this.shown, (one) => this.#describe(one), this.active);
+        const view = besides ? this.beside : this.pane;
+        view.render(offsets, this.shown, (...told) => this.#describe(...told), this.active);
         if (!this.shown.includes(this.active)) this.active = null;
         this.#details(this.active, true);
         this.#surroundings();
@@ -116,9 +120,8 @@ export class Result {
         $("position").textContent = `${this.at + 1} of ${this.documents.length}${id === null ? "" : `: ${id}`}`;
         const lines = notes.map((note) => h("li", {}, note));
         if (windowed) {
-            const again = h("button", { type: "button", class: "plain", onclick: this.onexact }, "Read again at these thresholds");
-            const text = "This text was too long for one input and was read in windows. Where two windows meet, what the slider shows may differ from a reading at that threshold. ";
-            lines.push(h("li", {}, text, again));
+            const button = { type: "button", class: "plain", onclick: this.onexact };
+            lines.push(h("li", {}, WINDOWED, " ", h("button", button, "Read again at these thresholds")));
         }
         $("notes").hidden = !lines.length;
         $("notes").replaceChildren(...lines);
