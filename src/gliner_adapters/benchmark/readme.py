@@ -23,8 +23,9 @@ def readme_parts(results: Path) -> dict[str, str]:
     """Every part by name, from a folder of results.
 
     Args:
-        results: its neighbour ``runs`` holds the comparison's runs and report; it holds scores, ``speed/gliner.json``, ``speed/training.json`` and ``guarantees/core.json``, and what
-            :func:`~gliner_adapters.benchmark.readme_bases.bases_parts` reads.
+        results: holds scores, ``speed/gliner.json``, ``speed/training.json`` and ``guarantees/core.json``, and what
+            :func:`~gliner_adapters.benchmark.readme_bases.bases_parts` reads; its neighbour ``runs`` holds the
+            comparison's runs and report.
     """
     bases = [load_base("minilm-bi"), load_base("minilm-uni")]
     return {

@@ -2,7 +2,7 @@
 
 RequestContext   id, deadline, log, metrics, headers; whatever fails ends here
 HostCheck        names of this server alone
-CORSMiddleware   other origins' web pages, if allowed
+Origins          other origins' web pages, if allowed
 Gate             keys and rates
 BodyLimit        the body, counted as it comes
 """
@@ -18,7 +18,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 
 from gliner_adapters import __version__
@@ -32,7 +31,7 @@ from gliner_adapters.server.limits import BodyLimit
 from gliner_adapters.server.metrics import Metrics
 from gliner_adapters.server.rates import Rates
 from gliner_adapters.server.reading import Reader
-from gliner_adapters.server.security import OPEN_FOLDER, Gate, HostCheck, Keys, check_exposure
+from gliner_adapters.server.security import OPEN_FOLDER, Gate, HostCheck, Keys, Origins, check_exposure
 from gliner_adapters.server.settings import Settings
 
 PAGE = Path(__file__).parent / "page"
@@ -90,7 +89,7 @@ def create_app(annotator: Annotator, settings: Settings | None = None, keys: Key
     app.add_middleware(Gate, keys=keys, rates=Rates(settings.rate, settings.burst))
     if settings.allow_origin:
         app.add_middleware(
-            CORSMiddleware,
+            Origins,
             allow_origins=settings.allow_origin,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", REQUEST_ID],

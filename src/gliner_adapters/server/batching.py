@@ -115,7 +115,7 @@ class Batcher:
         chars = sum(_size(request) for request in requests)
         job = Job(requests, deadline)
         with self._change:
-            if not self._open:
+            if not self.accepting:
                 raise busy("stopping", "the server stops")
             if self._full(chars):
                 self._drop_unwanted()

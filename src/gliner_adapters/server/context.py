@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gliner_adapters.server.errors import CODES, ApiError, error_response
 from gliner_adapters.server.limits import ClientGone
 from gliner_adapters.server.metrics import Metrics
-from gliner_adapters.server.security import OPEN_FOLDER, SECURITY_HEADERS
+from gliner_adapters.server.security import OPEN_FOLDER, OPEN_PATHS, SECURITY_HEADERS
 
 ACCESS = logging.getLogger("gliner_adapters.server.access")
 FAILURES = logging.getLogger("gliner_adapters.server.failures")
@@ -95,9 +95,11 @@ class RequestContext:
 def route_of(scope: Scope) -> str:
     """The route that a request took, with no part that a client made up."""
     route = getattr(scope.get("route"), "path", None)
-    if route is None:
-        return OPEN_FOLDER.rstrip("/") if scope["path"].startswith(OPEN_FOLDER) else "unmatched"
-    return str(route)
+    if route is not None:
+        return str(route)
+    if scope["path"] in OPEN_PATHS:
+        return str(scope["path"])
+    return OPEN_FOLDER.rstrip("/") if scope["path"].startswith(OPEN_FOLDER) else "unmatched"
 
 
 def _failure(request_id: str, error: Exception) -> str:

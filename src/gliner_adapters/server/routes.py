@@ -89,30 +89,34 @@ def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, with_
         )
         return _json(answer.model_dump_json(exclude=None if body.return_text else _NO_TEXT))
 
-    @api.post(
-        "/token-classification",
-        summary="The same in the form of Hugging Face's inference endpoints.",
-        response_model=list[s.ClassifiedEntity] | list[list[s.ClassifiedEntity]],
-        responses=_errors(*_READING),
-    )
     async def token_classification(http: Request, body: s.ClassificationRequest) -> Response:
         """A list of entities for a text, a list of such lists for a list of texts."""
-        several = isinstance(body.inputs, list)
+        texts = body.inputs if isinstance(body.inputs, list) else [body.inputs]
         parameters = body.parameters or s.ClassificationParameters()
         adapter = parameters.adapter
         if adapter is None and parameters.labels is None:
             adapter = settings.default_adapter
-            if adapter is None:
-                raise ApiError(422, "invalid_request", "what should be found? Give parameters.adapter or labels")
         readings = await reader.read(
             http,
-            [s.TextItem(text=text) for text in (body.inputs if isinstance(body.inputs, list) else [body.inputs])],
+            [s.TextItem(text=text) for text in texts],
             adapters=() if adapter is None else (adapter,),
             labels=dict.fromkeys(parameters.labels or ()),
             threshold=parameters.threshold,
         )
         lists = [_classified(reading) for reading in readings]
-        return _json(_LISTS.dump_json(lists) if several else _LIST.dump_json(lists[0]))
+        return _json(_LISTS.dump_json(lists) if isinstance(body.inputs, list) else _LIST.dump_json(lists[0]))
+
+    async def sourced_token_classification(http: Request, body: s.SourcedClassificationRequest) -> Response:
+        """A list of entities for a text, a list of such lists for a list of texts."""
+        return await token_classification(http, body)
+
+    api.post(
+        "/token-classification",
+        name="token_classification",
+        summary="The same in the form of Hugging Face's inference endpoints.",
+        response_model=list[s.ClassifiedEntity] | list[list[s.ClassifiedEntity]],
+        responses=_errors(*_READING),
+    )(sourced_token_classification if settings.default_adapter is None else token_classification)
 
     @api.get("/adapters", summary="The adapters.", responses=_errors())
     def adapters() -> s.AdaptersBody:  # in a thread: the library may be busy with loading

@@ -17,10 +17,16 @@ def _unicode(text: str) -> str:
     return text
 
 
+def _unique(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("holds a name twice")
+    return names
+
+
 Text = Annotated[str, AfterValidator(_unicode)]
 Name = Annotated[str, StringConstraints(min_length=1, pattern=r"\S"), AfterValidator(_unicode)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Names = Annotated[list[Name], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
+Names = Annotated[list[Name], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)]
 Descriptions = Annotated[dict[Name, Text | None], Field(min_length=1)]
 Threshold = Probability | Annotated[dict[Name, Probability], Field(min_length=1)]
 
@@ -46,6 +52,10 @@ def _present(name: str) -> dict[str, Any]:
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
+def _not_both(*names: str) -> dict[str, Any]:
+    return {"not": {"allOf": [_present(name) for name in names]}}
+
+
 class AnnotateRequest(_Strict):
     """Texts, and what to look for in them."""
 
@@ -54,7 +64,7 @@ class AnnotateRequest(_Strict):
             "allOf": [
                 _exactly_one("text", "texts"),
                 {"anyOf": [_present("labels"), _present("adapter"), _present("adapters")]},
-                {"not": {"allOf": [_present("adapter"), _present("adapters")]}},
+                _not_both("adapter", "adapters"),
             ],
             "examples": [
                 {"text": TEXT, "labels": ["chemical", "cell line"], "threshold": 0.4},
@@ -84,10 +94,6 @@ class AnnotateRequest(_Strict):
             raise ValueError("give adapter or adapters, not both")
         if self.labels is None and self.adapter is None and self.adapters is None:
             raise ValueError("what should be found? Give labels, adapter or adapters")
-        for name in ("labels", "adapters"):
-            values = getattr(self, name)
-            if isinstance(values, list) and len(set(values)) < len(values):
-                raise ValueError(f"{name} holds a name twice")
         return self
 
     def items(self) -> list[TextItem]:
@@ -182,6 +188,8 @@ class AnnotateResponse(BaseModel):
 class ClassificationParameters(_Strict):
     """Parameters of the Hugging Face form."""
 
+    model_config = ConfigDict(json_schema_extra=_not_both("adapter", "labels"))
+
     adapter: Name | None = Field(None, description="An adapter; else the server's own choice.")
     labels: Names | None = Field(None, description="Labels to find with the base alone.")
     threshold: Probability | None = None
@@ -205,6 +213,26 @@ class ClassificationRequest(_Strict):
 
     inputs: Text | Annotated[list[Text], Field(min_length=1)]
     parameters: ClassificationParameters | None = None
+
+
+class SourcedClassificationRequest(ClassificationRequest):
+    """The same of a server that has no adapter of its own choice: the request names what finds."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            **ClassificationRequest.model_config["json_schema_extra"],
+            "required": ["inputs", "parameters"],
+            "allOf": [
+                {"properties": {"parameters": {"type": "object", "anyOf": [_present("adapter"), _present("labels")]}}}
+            ],
+        }
+    )
+
+    @model_validator(mode="after")
+    def _sourced(self) -> SourcedClassificationRequest:
+        if self.parameters is None or (self.parameters.adapter is None and self.parameters.labels is None):
+            raise ValueError("what should be found? Give parameters.adapter or parameters.labels")
+        return self
 
 
 class ClassifiedEntity(BaseModel):
@@ -250,7 +278,7 @@ class BaseBody(BaseModel):
     id: str
     architecture: Literal["uni", "bi"]
     fingerprint: str
-    limits: dict[str, float]
+    limits: dict[str, int | float]
 
 
 class Problem(BaseModel):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gliner_adapters.errors import ConfigError
@@ -117,6 +118,22 @@ class HostCheck:
                 await error_response(error, scope)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+class Origins(CORSMiddleware):
+    """Lets the web pages of some other origins call; others are refused in the form of every error."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer a browser that asks whether a page may send it."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        if "origin" in headers and "access-control-request-method" in headers and scope["method"] == "OPTIONS":
+            answer = self.preflight_response(headers)
+            if answer.status_code >= 400:
+                message = bytes(answer.body).decode()
+                answer = error_response(ApiError(answer.status_code, "not_allowed", message, {"Vary": "Origin"}), scope)
+            await answer(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
 
 class Gate:

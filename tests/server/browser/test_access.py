@@ -204,7 +204,7 @@ def test_reduced_motion(page: Page) -> None:
 )
 @pytest.mark.parametrize(
     ("name", "width", "scheme"),
-    [("page-light", 1100, "light"), ("page-dark", 1100, "dark"), ("page-narrow", 360, "light")],
+    [("page-light", 1280, "light"), ("page-dark", 1280, "dark"), ("page-narrow", 360, "light")],
 )
 def test_screenshots(open_page: Callable[..., Page], server: str, name: str, width: int, scheme: str) -> None:
     page = open_page(server, viewport={"width": width, "height": 740}, color_scheme=scheme)
@@ -218,6 +218,7 @@ def test_screenshots(open_page: Callable[..., Page], server: str, name: str, wid
     page.locator("#ask").evaluate("form => form.scrollTo(0, 0)")
     if width < 600:
         page.locator("#together").evaluate("root => scrollTo(0, root.offsetTop - 24)")
+    page.mouse.move(0, 0)
     path = IMAGES / f"{name}.png"
     IMAGES.mkdir(exist_ok=True)
     page.screenshot(path=path)

@@ -43,7 +43,8 @@ def plain(documents: list[Document]) -> list[dict[str, Any]]:
             "id": document.id,
             "text": document.text,
             "entities": [
-                {"start": e.start, "end": e.end, "label": e.label, "score": e.score} for e in document.entities
+                {"start": e.start, "end": e.end, "label": e.label, "score": e.score, "rest": {}}
+                for e in document.entities
             ],
             "rest": {},
         }

@@ -157,7 +157,8 @@ def test_the_sample_corpus_through_the_page(page: Page, tmp_path: Path) -> None:
         page.locator("#files").set_input_files(tmp_path / f"in.{ending}")
         expect(page.locator(STATUS)).to_contain_text(f"in {len(documents)} documents (the file)")
         path = download(page, button, tmp_path)
-        assert path.read_bytes() == (tmp_path / f"in.{ending}").read_bytes()
+        assert list(read_documents(path)) == documents
+    assert (tmp_path / "reviewed.pubtator").read_bytes() == (tmp_path / "in.pubtator").read_bytes()
 
 
 def test_what_was_found_is_compared_with_the_file(page: Page, server: str, tmp_path: Path) -> None:
