@@ -31,6 +31,7 @@ Descriptions = Annotated[dict[Name, Text | None], Field(min_length=1)]
 Threshold = Probability | Annotated[dict[Name, Probability], Field(min_length=1)]
 
 TEXT = "Cisplatin induced apoptosis in HeLa cells."
+CLASSIFICATION = {"inputs": TEXT, "parameters": {"labels": ["chemical", "cell line"]}}
 
 
 class _Strict(BaseModel):
@@ -207,9 +208,7 @@ class ClassificationParameters(_Strict):
 class ClassificationRequest(_Strict):
     """The form of Hugging Face's inference endpoints for token classification."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"inputs": TEXT, "parameters": {"labels": ["chemical", "cell line"]}}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [CLASSIFICATION]})
 
     inputs: Text | Annotated[list[Text], Field(min_length=1)]
     parameters: ClassificationParameters | None = None
@@ -220,11 +219,15 @@ class SourcedClassificationRequest(ClassificationRequest):
 
     model_config = ConfigDict(
         json_schema_extra={
-            **ClassificationRequest.model_config["json_schema_extra"],
-            "required": ["inputs", "parameters"],
             "allOf": [
-                {"properties": {"parameters": {"type": "object", "anyOf": [_present("adapter"), _present("labels")]}}}
+                {
+                    "required": ["parameters"],
+                    "properties": {
+                        "parameters": {"type": "object", "anyOf": [_present("adapter"), _present("labels")]}
+                    },
+                }
             ],
+            "examples": [CLASSIFICATION],
         }
     )
 
