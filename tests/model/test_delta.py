@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gliner_adapters.errors import BaseModelError
-from gliner_adapters.model.delta import DOWN, TAIL, UP, apply_delta, factorise, residue
+from gliner_adapters.model.delta import DOWN, SCALE, TAIL, UP, apply_delta, factorise, pack, residue, unpack
 
 
 @pytest.mark.parametrize("shape", [(40, 12), (12, 40), (9, 9)])
@@ -71,3 +71,44 @@ def test_each_kind_of_tensor() -> None:
 def test_what_does_not_fit_is_refused(delta: dict[str, torch.Tensor], message: str) -> None:
     with pytest.raises(BaseModelError, match=message.replace("|", r"\|")):
         apply_delta({"m": torch.zeros(2, 2)}, delta, "here")
+
+
+@pytest.mark.parametrize("rows", [3, 64])
+def test_bytes_hold_a_matrix_to_half_a_step_of_each_row(rows: int) -> None:
+    torch.manual_seed(0)
+    matrix = torch.randn(rows, 100) * torch.logspace(-1, 1, rows).unsqueeze(1)
+    packed = pack({"matrix": matrix, "vector": torch.ones(5000)}, "int8")
+    assert packed["vector"].dtype == torch.float16
+    if rows * 100 < 4096:
+        assert packed["matrix"].dtype == torch.float16
+        return
+    assert packed["matrix"].dtype == torch.int8
+    size = sum(tensor.numel() * tensor.element_size() for name, tensor in packed.items() if name != "vector")
+    assert size == matrix.numel() + 2 * rows
+    step = matrix.abs().amax(1, keepdim=True) / 127
+    assert bool(((unpack(packed, "here")["matrix"] - matrix).abs() <= 0.6 * step).all())
+
+
+def test_bytes_are_applied_like_other_numbers() -> None:
+    torch.manual_seed(0)
+    start = {"matrix": torch.randn(80, 90)}
+    up, down = torch.randn(80, 60), torch.randn(60, 90)
+    exact = apply_delta(start, {"matrix" + UP: up, "matrix" + DOWN: down}, "here")["matrix"]
+    packed = pack({"matrix" + UP: up, "matrix" + DOWN: down}, "int8")
+    assert {name for name in packed if name.endswith(SCALE)} == {"matrix|up|scale", "matrix|down|scale"}
+    restored = apply_delta(start, packed, "here")["matrix"]
+    assert float((restored - exact).norm() / (exact - start["matrix"]).norm()) < 0.02
+    zero = unpack(pack({"matrix": torch.zeros(80, 90)}, "int8"), "here")["matrix"]
+    assert torch.equal(zero, torch.zeros(80, 90))
+
+
+@pytest.mark.parametrize("wrong", ["matrix|scale", "matrix"])
+def test_bytes_and_scales_belong_together(wrong: str) -> None:
+    packed = pack({"matrix": torch.randn(80, 90)}, "int8")
+    del packed[wrong]
+    with pytest.raises(BaseModelError, match="bytes and scales that do not belong together: matrix"):
+        apply_delta({"matrix": torch.zeros(80, 90)}, packed, "here")
+    packed = pack({"matrix": torch.randn(80, 90)}, "int8")
+    packed["matrix|scale"] = packed["matrix|scale"][:5]
+    with pytest.raises(BaseModelError, match="belong together"):
+        apply_delta({"matrix": torch.zeros(80, 90)}, packed, "here")

@@ -227,3 +227,29 @@ def test_a_spoilt_folder_is_refused(spoil: Any, message: str, made: Path, tmp_pa
 def _edit(folder: Path, **changes: Any) -> None:
     content = json.loads((folder / BASE_FILE).read_text())
     (folder / BASE_FILE).write_text(json.dumps({**content, **changes}))
+
+
+def test_every_parameter_is_trained_through_all_stages(encoder: str, tmp_path: Path) -> None:
+    """Later stages go on from the one before; what ships is the projection of the last, as bytes with scales."""
+    shipping = {"numbers": "int8", "text_rank": 32, "label_rank": 16, "embedding_rank": 8, "stages": []}
+    stages = [{"sentences": 16}, {"sentences": 24, "drawing": {"split": 0.9}}]
+    planned = small(encoder, stages=stages, shipping={**shipping, "label_embedding_rank": 0})
+    pretrain(planned, tmp_path)
+    record = BaseRecord.read(tmp_path)
+    assert [stage["sentences"] for stage in record.trained_on["full_stages"]] == [16, 24]
+    main, trained, base = (load_base(str(tmp_path / name)) for name in ("run/main", "run/trained", "."))
+    head = "span_rep_layer.span_rep_layer.out_project.0.weight"
+    assert not torch.equal(weights(main)[head], weights(trained)[head])
+    delta = load_file(tmp_path / DELTA_FILE)
+    assert {tensor.dtype for tensor in delta.values()} == {torch.float16, torch.int8}
+    assert not [name for name in delta if "labels_encoder" in name and "word_embeddings" in name]
+    # Whole ranks on the text encoder: bytes are all that is lost of it.
+    name = "token_rep_layer.bert_layer.model.encoder.layer.0.intermediate.dense.weight"
+    start = load_base(encoder, architecture="bi")
+    learnt = weights(trained)[name] - weights(start)[name]
+    assert (weights(base)[name] - weights(trained)[name]).norm() < 0.05 * learnt.norm()
+    texts = ["Aspirin helps.", "HeLa cells grew."]
+    assert len(Annotator(base, NAMES, threshold=0.01).annotate(texts)) == 2
+    before = (tmp_path / DELTA_FILE).read_bytes()
+    pretrain(planned, tmp_path, resume=True)
+    assert (tmp_path / DELTA_FILE).read_bytes() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import jsonschema_rs
@@ -17,21 +18,25 @@ from gliner_adapters.server.formats import MEDIA_TYPES
 
 from .conftest import Serve
 
-
-@pytest.fixture(scope="module")
-def described(annotator: Annotator) -> Any:
-    """The application, which schemathesis starts and stops by itself."""
-    app = create_app(annotator, Settings(rate=0, allow_host=["testserver"], max_texts=3, max_text_chars=50))
-    return schemathesis.openapi.from_asgi("/openapi.json", app)
-
-
-#: A queue that is full answers 503, and a text that is not read in time 504: by design, and described.
+#: What a server may say to a request that keeps to the schema: done; no such adapter; more than this server takes
+#: of something (`/v1/base` tells the limits); a full queue (503) or no time left (504).
+TO_GOOD_REQUESTS = ("200", "404", "413", "503", "504")
 BY_DESIGN = (503, 504)
+
+
+@pytest.fixture(scope="module", params=[None, "drugs"], ids=["no default adapter", "default adapter"])
+def described(annotator: Annotator, request: pytest.FixtureRequest) -> Any:
+    """The application, which schemathesis starts and stops by itself."""
+    limits = {"max_texts": 3, "max_text_chars": 50}
+    app = create_app(annotator, Settings(rate=0, allow_host=["testserver"], default_adapter=request.param, **limits))
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+    schema.config.checks.positive_data_acceptance.expected_statuses = list(TO_GOOD_REQUESTS)
+    return schema
 
 
 def exercise(described: Any, examples: int) -> None:
     """Requests that keep to the schema and requests that break it, to every operation; answers are held to it, too."""
-    asked: set[str] = set()
+    asked: Counter[tuple[str, str]] = Counter()
     for found in described.get_all_operations():
         operation = found.ok()
         for mode in GenerationMode:
@@ -41,17 +46,28 @@ def exercise(described: Any, examples: int) -> None:
             @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
             @given(case=operation.as_strategy(generation_mode=mode))
             def ask(case: Any) -> None:
-                asked.add(case.operation.path)
+                if case.meta.generation.mode.is_positive:
+                    thresholds_of_labels(case.body)
                 response = case.call()
+                asked[case.operation.path, "done" if response.is_success else "refused"] += 1
                 excluded = [not_a_server_error] if response.status_code in BY_DESIGN else []
                 case.validate_response(response, excluded_checks=excluded)
 
             ask()
-    assert len(asked) == 7
+    assert len({path for path, _ in asked}) == 7
+    for path in ("/v1/annotate", "/v1/token-classification"):
+        assert asked[path, "done"], asked
+        assert asked[path, "refused"], asked
+
+
+def thresholds_of_labels(body: Any) -> None:
+    """What a schema cannot say: thresholds are of labels that are asked for."""
+    if isinstance(body, dict) and isinstance(body.get("threshold"), dict):
+        body["threshold"] = dict(zip(body.get("labels") or (), body["threshold"].values(), strict=False)) or None
 
 
 def test_requests_by_the_schema(described: Any) -> None:
-    exercise(described, 4)
+    exercise(described, 10)
 
 
 @pytest.mark.slow
