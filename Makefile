@@ -19,7 +19,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-slow lint format pretrain benchmark-bases benchmark-footprint benchmark-smoke benchmark-speed benchmark-guarantees benchmark-core readme clean
+.PHONY: help setup demo test test-slow lint format pretrain benchmark-bases benchmark-footprint benchmark benchmark-smoke benchmark-serving benchmark-speed benchmark-guarantees benchmark-core readme clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +85,18 @@ benchmark-footprint: $(INSTALLED) ## Build the wheel; weigh it and the bases, ti
 benchmark-smoke: $(INSTALLED) ## Run a small comparison on the sample corpus (minutes)
 	$(BIN)/gliner-adapters benchmark run benchmark/plans/smoke.toml --output runs/smoke $(ARGS)
 	$(BIN)/gliner-adapters benchmark report runs/smoke
+
+benchmark: $(INSTALLED) ## Run the whole comparison, or what is left of it (a day on two cores)
+	for plan in default uni label-efficiency; do \
+		$(BIN)/gliner-adapters benchmark run benchmark/plans/$$plan.toml --output benchmark/runs $(ARGS) || exit; done
+	$(BIN)/gliner-adapters benchmark report benchmark/runs
+
+benchmark-serving: $(INSTALLED) ## Measure many adapters on one base, other runtimes, epochs, and the server under load
+	$(BIN)/gliner-adapters benchmark epochs --output benchmark/results/speed/epochs.json
+	$(BIN)/gliner-adapters benchmark inference --base minilm-bi --output benchmark/results/speed/inference-bi.json
+	$(BIN)/gliner-adapters benchmark inference --base minilm-uni --output benchmark/results/speed/inference-uni.json
+	$(BIN)/gliner-adapters benchmark serving --output benchmark/results/serving/engine.json
+	$(BIN)/gliner-adapters benchmark load --output benchmark/results/serving/load.json
 
 benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library, side by side
 	$(BIN)/gliner-adapters benchmark speed $(ARGS)
