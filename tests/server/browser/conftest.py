@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from gliner_adapters.annotate import Annotator
+    from gliner_adapters.model import Base
 
 CHROMIUM = os.environ.get("GLINER_ADAPTERS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 #: Milliseconds that the page may take for anything.
@@ -45,15 +46,21 @@ def extra() -> None:
 
 
 @pytest.fixture(scope="session")
-def adapters(extra: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def base() -> Base:
+    """What the adapters stand on."""
+    from gliner_adapters.model import load_base
+
+    return load_base("minilm-bi")
+
+
+@pytest.fixture(scope="session")
+def adapters(extra: None, base: Base, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of untrained label-embeddings on minilm-bi: they find what the labels' descriptions find."""
     from gliner_adapters.adapters import describe, save_adapter
     from gliner_adapters.documents import Label
     from gliner_adapters.methods import attach
-    from gliner_adapters.model import load_base
 
     folder = tmp_path_factory.mktemp("adapters")
-    base = load_base("minilm-bi")
     for name, (labels, threshold) in ADAPTERS.items():
         adapter = attach("label-embeddings", base, [Label(*label) for label in labels.items()])
         save_adapter(describe(adapter, base, threshold=threshold, segment="window"), folder / name)
@@ -61,12 +68,10 @@ def adapters(extra: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def annotator(adapters: Path) -> Annotator:
+def annotator(base: Base, adapters: Path) -> Annotator:
     """What reads in the servers of `serve_with`."""
     from gliner_adapters.annotate import AdapterLibrary, Annotator
-    from gliner_adapters.model import load_base
 
-    base = load_base("minilm-bi")
     return Annotator(base, adapters=AdapterLibrary.of_folder(adapters, base))
 
 

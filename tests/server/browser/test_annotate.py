@@ -58,7 +58,7 @@ def test_filtering_equals_asking_at_that_threshold(page: Page, server: str, nest
         seen.add(len(found))
     assert len(seen) > 2
     assert page.locator("#together").evaluate("root => getComputedStyle(root).getPropertyValue('--depth')") >= "1"
-    page.get_by_role("button", name="Back to 0.3, of molecules").click()
+    page.get_by_role("button", name="Reset molecules to 0.3").click()
     expected = answer(server, TEXT, adapters=["molecules"], nested=nested)
     assert [each for each in shown(page) if each[3] == "molecules"] == expected
 

@@ -105,7 +105,7 @@ export class Chips {
                 },
             },
             h("span", { class: "chip-text" }, name),
-            ...(description ? [h("span", { class: "chip-description" }, description)] : []),
+            ...(description ? [" ", h("span", { class: "chip-description" }, description)] : []),
         );
         const remove = { type: "button", class: "chip-remove", "aria-label": `Remove label ${name}` };
         return h("li", { class: "chip" }, edit, h("button", { ...remove, onclick: () => this.#remove(label) }, "×"));

@@ -25,7 +25,7 @@ export function drawThresholds(container, sources, thresholds, onchange) {
         });
         // Not an <output>, which would be read aloud beside the slider's own value.
         const output = h("span", { class: "value", "aria-hidden": "true" });
-        const back = { type: "button", class: "plain", "aria-label": `Back to ${own}, of ${name}` };
+        const back = { type: "button", class: "plain", "aria-label": `Reset ${name} to ${own}` };
         const reset = h("button", back, "Reset");
         const show = () => {
             // The slider's place is rounded to its steps; the threshold of an adapter is taken as it is.

@@ -61,19 +61,20 @@ function ask(title, label, labels, place) {
     $("known-labels").replaceChildren(...labels.map((each) => h("option", { value: each })));
     $("new-label").value = label;
     return new Promise((resolve) => {
-        let answer = null;
         form.onsubmit = (event) => {
             event.preventDefault();
             try {
                 const typed = $("new-label").value.trim();
                 if (!typed) throw new Error("Type a label.");
-                answer = { label: typed, ...place() };
+                const answer = { label: typed, ...place() };
                 dialog.close();
+                // Now, not with the event "close": by then the next key may have been pressed.
+                resolve(answer);
             } catch (error) {
                 $("labelling-error").textContent = error.message;
             }
         };
-        dialog.addEventListener("close", () => resolve(answer), { once: true });
+        dialog.addEventListener("close", () => resolve(null), { once: true });
         dialog.showModal();
         if ($("labelling-place").hidden || $("mention").readOnly) $("new-label").select();
         else $("mention").focus();
