@@ -73,8 +73,14 @@ def vectors_of(base: Base, labels: int) -> Tensor | None:
     return base.parts.label_head(base.parts.label_encoder(*base.label_inputs(LABELS[:labels])))
 
 
-@pytest.mark.parametrize("name", [*BASES, "bi-modernbert-last"])
-@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *(("onnx", name) for name in (*BASES, "bi-modernbert-last")),
+        ("openvino", "uni-bert"),
+        *(pytest.param("openvino", name, marks=pytest.mark.slow) for name in ("bi-deberta", "uni-modernbert")),
+    ],
+)
 def test_the_whole_pass_gives_torchs_numbers(kind: str, name: str, tiny: Tiny, tmp_path: Path) -> None:
     """One passage and several, several lengths and numbers of labels, and words without sub-tokens."""
     pytest.importorskip("openvino" if kind == "openvino" else "onnxruntime")

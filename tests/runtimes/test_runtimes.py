@@ -24,7 +24,7 @@ from gliner_adapters.runtimes.cache import DIGESTS
 
 Tiny = Callable[[str], TinyBase]
 
-NEEDS = {"onnx": ("onnxruntime",), "onnx-int8": ("onnxruntime", "onnx"), "openvino": ("openvino",)}
+NEEDS = {"onnx": ("onnxruntime", "onnx"), "openvino": ("openvino",)}
 #: Texts that are read together: one, several of different lengths, one of 60 words.
 BATCHES = (TEXTS[:1], TEXTS, ("asthma " * 20 + "and aspirin " * 20,), TEXTS[:3])
 
@@ -59,8 +59,15 @@ def entities(base: Base, parts: Parts) -> list[list[tuple[int, int, str]]]:
     return [[entity.key for entity in document.entities] for document in documents]
 
 
-@pytest.mark.parametrize("name", [*BASES, "uni-bert-lstm", "uni-bert-projected", "bi-bert-mean"])
-@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+@pytest.mark.parametrize(
+    ("runtime", "name"),
+    [
+        *(("onnx", name) for name in (*BASES, "uni-bert-lstm", "uni-bert-projected", "bi-bert-mean")),
+        ("openvino", "bi-bert"),
+        ("openvino", "uni-deberta"),
+        pytest.param("openvino", "bi-modernbert", marks=pytest.mark.slow),
+    ],
+)
 def test_graphs_give_torchs_numbers(runtime: Runtime, name: str, tiny: Tiny, cache: Path) -> None:
     """For one passage and several, short and long, and for several numbers of labels."""
     needed(runtime)
@@ -78,12 +85,10 @@ def test_graphs_give_torchs_numbers(runtime: Runtime, name: str, tiny: Tiny, cac
 
 
 @pytest.mark.parametrize("name", BASES)
-@pytest.mark.parametrize("runtime", ["int8", "onnx-int8"])
-def test_int8_is_close_and_not_the_same(runtime: Runtime, name: str, tiny: Tiny, cache: Path) -> None:
-    needed(runtime)
+def test_int8_is_close_and_not_the_same(name: str, tiny: Tiny) -> None:
     base = tiny(name).base
     expected = logits(base, base.parts, TEXTS)
-    found = logits(base, prepare(base.parts, runtime, cache=cache), TEXTS)
+    found = logits(base, prepare(base.parts, "int8"), TEXTS)
     difference = (found - expected).abs()
     assert difference.max() > 1e-4, "then nothing was quantised"
     assert difference.mean() < 0.3 * expected.std()
@@ -147,7 +152,7 @@ def test_prompts_in_the_text_have_no_graph(tiny: Tiny, cache: Path) -> None:
 def test_what_does_not_exist() -> None:
     with pytest.raises(ConfigError, match="unknown runtime 'tensorrt'; known: torch, int8, onnx"):
         check_runtime("tensorrt")
-    for runtime in ("int8", "onnx", "onnx-int8"):
+    for runtime in ("int8", "onnx"):
         with pytest.raises(ConfigError, match=f"runtime '{runtime}' has no bf16"):
             check_runtime(runtime, "bf16")
     for runtime in ("torch", "openvino"):
@@ -156,7 +161,7 @@ def test_what_does_not_exist() -> None:
 
 @pytest.mark.parametrize(
     ("runtime", "package", "extra"),
-    [("onnx", "onnxruntime", "onnx"), ("onnx-int8", "onnx", "onnx"), ("openvino", "openvino", "openvino")],
+    [("onnx", "onnxruntime", "onnx"), ("onnx", "onnx", "onnx"), ("openvino", "openvino", "openvino")],
 )
 def test_a_missing_package_names_its_extra(
     runtime: Runtime, package: str, extra: str, tiny: Tiny, cache: Path, monkeypatch: pytest.MonkeyPatch

@@ -114,6 +114,10 @@ async def test_other_origins(serve: Serve) -> None:
     async with serve(allow_origin=["https://a.example"], keys=(KEY,)) as client:
         answer = await client.options("/v1/annotate", headers=ask)
         assert answer.status_code == 200
+        for refused in ({**ask, "Origin": "https://b.example"}, {**ask, "Access-Control-Request-Method": "DELETE"}):
+            answered = await client.options("/v1/annotate", headers=refused)
+            assert "Disallowed CORS" in assert_error(answered, 400, "not_allowed")
+            assert "access-control-allow-methods" not in answered.headers
         assert answer.headers["access-control-allow-origin"] == "https://a.example"
         refused = await client.get("/v1/base", headers={"Origin": "https://a.example"})
         assert refused.status_code == 401  # and the page may read why
@@ -149,11 +153,13 @@ async def test_the_log_has_numbers_alone(serve: Serve, caplog: pytest.LogCapture
         await client.post("/v1/annotate?secret=1", json=ask, headers=headers)
         await client.post("/v1/annotate", json={"text": "secret", "labels": 1}, headers=headers)
         await client.get("/secret/path")
+        await client.get("/openapi.json")
     lines = [json.loads(record.message) for record in caplog.records if record.name.endswith("access")]
     assert [(line["route"], line["status"], line["documents"], line["characters"]) for line in lines] == [
         ("/v1/annotate", 200, 2, 12),
         ("/v1/annotate", 422, 0, 0),
         ("unmatched", 401, 0, 0),
+        ("/openapi.json", 200, 0, 0),
     ]
     assert lines[0]["id"] == "7"
     assert set(lines[0]) == {"id", "method", "route", "status", "ms", "documents", "characters"}

@@ -16,6 +16,7 @@ from gliner_adapters.methods import attach
 from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Losses, Segment
 from gliner_adapters.model.predict import MAX_PASSAGES, MAX_TOKENS, Precision, Predictor
+from gliner_adapters.runtimes import Runtime, check_runtime, prepare
 
 #: Documents that are read together when annotating a stream; within them passages are batched by length.
 STREAM_CHUNK = 256
@@ -42,6 +43,8 @@ class Annotator:
         nested: report entities within entities.
         segment: read by sentences or by windows; by default as the adapter was trained, or windows.
         precision: ``"fp32"`` or ``"bf16"``.
+        runtime: what runs the text encoder (`docs/runtimes.md`). An adapter that :meth:`annotate` reads with has its
+            own one run there too; :meth:`read` leaves adapters that change the text encoder to torch.
         label_style: with a base: let the model read a label's ``name``, ``description`` or ``name: description``.
         max_passages: passages in a batch at most.
         max_tokens: padded sub-tokens in a batch at most.
@@ -51,7 +54,8 @@ class Annotator:
 
     Raises:
         ConfigError: labels with an adapter; neither labels nor adapters with a base; an unusable threshold; options of
-            :meth:`annotate` where there is nothing that it could read with.
+            :meth:`annotate` where there is nothing that it could read with; a runtime that is unknown, not installed,
+            has not this precision, or cannot run the text encoder.
         AdapterError: an adapter of another base.
     """
 
@@ -65,16 +69,19 @@ class Annotator:
         nested: bool = False,
         segment: Segment | None = None,
         precision: Precision = "fp32",
+        runtime: Runtime = "torch",
         label_style: str | None = None,
         max_passages: int = MAX_PASSAGES,
         max_tokens: int = MAX_TOKENS,
     ) -> None:
+        check_runtime(runtime, precision)
         base = model if isinstance(model, Base) else model.base
         self.library = _library(adapters, base)
         self._reader = Reader(
             base,
             self.library,
             precision=precision,
+            runtime=runtime,
             label_style=label_style or "name",
             max_passages=max_passages,
             max_tokens=max_tokens,
@@ -89,6 +96,7 @@ class Annotator:
                     raise ConfigError(
                         "with a library, threshold and nesting are the request's and segments the adapter's"
                     )
+                self._reader.prepare()
                 return
             adapter = attach("zero-shot", model, parse_labels(labels), {"label_style": label_style or "name"})
             model = describe(adapter, model, threshold=0.5, segment="window")
@@ -102,7 +110,7 @@ class Annotator:
         self.segment: Segment = segment or model.config.segment
         self._predictor = Predictor(
             model.base,
-            model.adapter.plug(model.base),
+            prepare(model.adapter.plug(model.base), runtime, precision),
             model.adapter.labels,
             model.adapter.label_inputs(model.base),
             precision=precision,

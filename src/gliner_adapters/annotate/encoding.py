@@ -24,7 +24,7 @@ def lay_out(base: Base, inputs: Sequence[Input]) -> Batch:
     return collate(passages, base.text_tokens, prompts or None, base.config.subtoken_pooling).to(base.device)
 
 
-def encode(base: Base, batch: Batch, sources: Sequence[Source | None]) -> Encoded:
+def encode(base: Base, batch: Batch, sources: Sequence[Source | None], reading: TextEncoder) -> Encoded:
     """Encode a batch.
 
     Args:
@@ -32,15 +32,16 @@ def encode(base: Base, batch: Batch, sources: Sequence[Source | None]) -> Encode
         batch: inputs of one lane.
         sources: for each input its first question's source; ``None`` for plain labels, and for an adapter that is not
             in memory because the base's own words are all it needs for now.
+        reading: the base's text encoder in the runtime that reads inputs without prompts.
     """
     first = sources[0]
-    own = base.parts.text_encoder
     if first is not None and first.profile.own_encoder:
         return encode_text(first.parts.text_encoder, batch, base.config.subtoken_pooling)
     if any(source is not None and (source.layers or source.inputs is not None) for source in sources):
+        own = base.parts.text_encoder
         mixed = _Mixed(own.transformer, sources, len(base.text_tokens.prefix))
-        own = TextEncoder(mixed, own.projection, own.rnn)
-    return encode_text(own, batch, base.config.subtoken_pooling)
+        reading = TextEncoder(mixed, own.projection, own.rnn)
+    return encode_text(reading, batch, base.config.subtoken_pooling)
 
 
 class _Mixed(nn.Module):

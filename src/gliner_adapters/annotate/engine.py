@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -23,7 +24,9 @@ from gliner_adapters.annotate.sources import Profile, Source
 from gliner_adapters.errors import AdapterError
 from gliner_adapters.model import Base
 from gliner_adapters.model.columns import score_columns
+from gliner_adapters.model.parts import TextEncoder
 from gliner_adapters.model.predict import Precision, autocast
+from gliner_adapters.runtimes import Runtime, prepare
 
 #: Words whose vectors are kept for adapters with heads of their own before these are put to work.
 KEPT_WORDS = 65_536
@@ -68,13 +71,23 @@ class Engine:
         base: the base.
         library: its adapters.
         precision: ``"fp32"`` or ``"bf16"``.
+        runtime: of the base's own text encoder. Inputs with prompt vectors, and adapters that bring a text encoder,
+            are read by torch.
     """
 
-    def __init__(self, base: Base, library: AdapterLibrary, precision: Precision) -> None:
+    def __init__(
+        self, base: Base, library: AdapterLibrary, precision: Precision = "fp32", runtime: Runtime = "torch"
+    ) -> None:
         self.base = base
         self.library = library
         self.precision = precision
+        self.runtime = runtime
         self.label_cache = LabelCache(base, precision) if base.architecture == "bi" else None
+
+    @cached_property
+    def text_encoder(self) -> TextEncoder:
+        """The base's own text encoder in its runtime; made when it is first needed."""
+        return prepare(self.base.parts, self.runtime, self.precision).text_encoder
 
     @torch.inference_mode()
     def run(self, plan: Plan) -> list[Scored]:
@@ -88,7 +101,8 @@ class Engine:
                 profile = inputs[0].profile
                 if profile.own_encoder and (owner is None or owner.profile.name != profile.name):
                     owner = self._load(profile)
-                scored += self._batch(plan, inputs, owner if profile.own_encoder else None, kept)
+                for some in self._by_encoder(inputs):
+                    scored += self._batch(plan, some, owner if profile.own_encoder else None, kept)
                 words += sum(each.passage.words for each in inputs)
                 if kept and words > KEPT_WORDS:
                     scored += self._with_own_heads(plan, kept)
@@ -96,12 +110,22 @@ class Engine:
             scored += self._with_own_heads(plan, kept)
         return scored
 
+    def _by_encoder(self, inputs: list[Input]) -> list[list[Input]]:
+        """A batch as it is, or in two where a runtime reads only the part without prompt vectors.
+
+        Which of them reads a passage must not depend on what else is in its batch.
+        """
+        if self.runtime == "torch":
+            return [inputs]
+        parts = [[each for each in inputs if each.profile.prompted is prompted] for prompted in (False, True)]
+        return [part for part in parts if part]
+
     def _batch(
         self, plan: Plan, inputs: list[Input], owner: Source | None, kept: dict[Profile, list[Asked]]
     ) -> list[Scored]:
         """Encode a batch and score it, as far as that needs no heads that are not in memory."""
         sources = [owner or self._for_encoding(plan, each.profile) for each in inputs]
-        encoded = encode(self.base, lay_out(self.base, inputs), sources)
+        encoded = encode(self.base, lay_out(self.base, inputs), sources, self.text_encoder)
         words = encoded.words.split(encoded.lengths)
         in_text: Sequence[Tensor | None] = [None] * len(inputs)
         if encoded.labels is not None:

@@ -15,6 +15,7 @@ from gliner_adapters.annotate.results import readings
 from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Losses
 from gliner_adapters.model.predict import MAX_PASSAGES, MAX_TOKENS, Precision
+from gliner_adapters.runtimes import Runtime
 
 
 class Reader:
@@ -24,6 +25,7 @@ class Reader:
         base: the base.
         library: its adapters.
         precision: ``"fp32"`` or ``"bf16"``.
+        runtime: what runs the base's own text encoder.
         label_style: what the model reads for plain labels.
         max_passages: passages in a batch at most.
         max_tokens: padded sub-tokens in a batch at most.
@@ -38,13 +40,18 @@ class Reader:
         library: AdapterLibrary,
         *,
         precision: Precision = "fp32",
+        runtime: Runtime = "torch",
         label_style: str = "name",
         max_passages: int = MAX_PASSAGES,
         max_tokens: int = MAX_TOKENS,
     ) -> None:
         self.losses = Losses()
         self._planner = Planner(base, library, label_style, max_passages, max_tokens)
-        self._engine = Engine(base, library, precision)
+        self._engine = Engine(base, library, precision, runtime)
+
+    def prepare(self) -> None:
+        """Make the runtime ready now, not when something is first read."""
+        _ = self._engine.text_encoder
 
     def check(self, request: Request) -> None:
         """Raise what :meth:`read` would raise for what a request asks for."""

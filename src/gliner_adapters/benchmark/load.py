@@ -28,28 +28,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import torch
 from rich.table import Table
 
-from gliner_adapters.adapters import describe, save_adapter
-from gliner_adapters.annotate import AdapterLibrary, Annotator, Request
-from gliner_adapters.corpora import load_corpus
-from gliner_adapters.documents import Document, Label
+from gliner_adapters.benchmark.load_cases import THRESHOLD, Case, expected
+from gliner_adapters.benchmark.serving import write_adapters
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.methods import attach
-from gliner_adapters.model import Base, load_base
+from gliner_adapters.model import load_base
 from gliner_adapters.provenance import provenance
 
-#: What adapters look for; each has names of its own, so that an answer shows whose it is.
-KINDS = ("gene or protein", "disease", "chemical", "cell type")
-THRESHOLD = 0.3
-#: How near to the threshold an expected score may not lie, and how far an answer's may be from it.
-MARGIN, TOLERANCE = 1e-3, 1e-4
 #: Statuses that a server may refuse with.
 REFUSALS = (429, 503)
 PATIENCE = 600.0
-#: Requests that the server of the burst lets wait, and that each client sends at once.
-QUEUE, BURST = 32, 8
+#: Requests that each client of the burst sends at once, at most, and how many times more they are than may wait.
+BURST, EXCESS = 8, 4
 
 
 @dataclass(frozen=True)
@@ -60,7 +51,7 @@ class Load:
         base: as `serve --base` takes it.
         adapters: how many.
         clients: that ask at the same time.
-        requests: of each client in the steady round.
+        requests: of each client in a round.
         seed: of what is asked in which order.
     """
 
@@ -70,14 +61,15 @@ class Load:
     requests: int = 20
     seed: int = 0
 
+    @property
+    def width(self) -> int:
+        """Requests that a client of the burst sends at once."""
+        return min(self.requests, BURST)
 
-@dataclass(frozen=True)
-class Case:
-    """A text, an adapter, and the answer: start, end, label and score of each entity."""
-
-    text: str
-    adapter: str
-    answer: tuple[tuple[int, int, str, float], ...]
+    @property
+    def queue(self) -> int:
+        """Requests that the server of the burst lets wait."""
+        return max(1, self.clients * self.width // EXCESS)
 
 
 @dataclass
@@ -93,6 +85,7 @@ class Round:
         wall: seconds of the whole round.
         exit_code: of the server.
         logged: ids that the server's log says were answered with 200.
+        told: whether the server has been told to stop.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -103,6 +96,13 @@ class Round:
     wall: float = 0.0
     exit_code: int | None = None
     logged: set[str] = field(default_factory=set)
+    told: bool = False
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """Tell the server to stop, once: a second signal could meet an interpreter that has taken its handlers down."""
+        if not self.told:
+            process.send_signal(signal.SIGTERM)
+        self.told = True
 
     def problems(self, *, stopped: bool) -> list[str]:
         """What should not have been; a connection may be refused only by a server that stops."""
@@ -145,18 +145,21 @@ def load_test(load: Load) -> dict[str, Any]:
     base = load_base(load.base)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_adapters(base, load.adapters, folder)
-        cases = expected(base, folder, load)
+        write_adapters(base, folder, load.adapters)
+        cases = expected(base, folder)
         rounds = {}
         for kind in ("steady", "burst", "stop"):
             rounds[kind] = _round(kind, load, folder, cases)
     problems = {kind: found.problems(stopped=kind == "stop") for kind, found in rounds.items()}
+    if not any(case.answer for case in cases):
+        problems["steady"].append("nothing is found in any text, so that all answers are alike")
     if not rounds["burst"].statuses[503]:
         problems["burst"].append("the burst did not fill the queue")
     return {
         **vars(load),
-        "queue": QUEUE,
+        "queue": load.queue,
         "cases": len(cases),
+        "entities": sum(len(case.answer) for case in cases),
         "rounds": {kind: found.record() for kind, found in rounds.items()},
         "problems": problems,
         "passed": not any(problems.values()),
@@ -164,47 +167,12 @@ def load_test(load: Load) -> dict[str, Any]:
     }
 
 
-@torch.no_grad()
-def make_adapters(base: Base, count: int, folder: Path) -> None:
-    """Write adapters that change labels alone: the base's own label vectors, each set moved a little."""
-    generator = torch.Generator().manual_seed(0)
-    for number in range(count):
-        labels = [Label(kind) for kind in KINDS]
-        adapter = attach("label-embeddings", base, labels)
-        for parameter in adapter.trained().values():
-            parameter.add_(0.02 * parameter.std() * torch.randn(parameter.shape, generator=generator))
-        made = describe(adapter, base, threshold=THRESHOLD, segment="window")
-        save_adapter(made, folder / f"a{number:03}", deployable=True)
-
-
-def expected(base: Base, folder: Path, load: Load) -> list[Case]:
-    """Texts of the sample corpus, each with an adapter, and what this process finds there.
-
-    What hangs on the last digits of a score is left out: in another batch they may differ.
-    """
-    annotator = Annotator(base, adapters=AdapterLibrary.of_folder(folder, base))
-    documents = load_corpus("sample").documents("train")
-    names = annotator.library.names()
-    cases = []
-    for number in range(max(len(names), len(documents))):
-        text, adapter = documents[number % len(documents)].text, names[number % len(names)]
-        low, high = (
-            annotator.read([Request(Document(text), (adapter,), threshold=THRESHOLD + shift)])[0].document.entities
-            for shift in (-MARGIN, MARGIN)
-        )
-        if [entity.key for entity in low] == [entity.key for entity in high]:
-            answer = tuple((e.start, e.end, e.label, float(e.score or 0)) for e in low)
-            cases.append(Case(text, adapter, answer))
-    return cases
-
-
 def _round(kind: str, load: Load, folder: Path, cases: list[Case]) -> Round:
     """One round with a server of its own."""
     found = Round()
-    width = min(load.requests, BURST) if kind == "burst" else 1
-    with _server(load, folder, QUEUE if kind == "burst" else 2 * load.clients) as (process, address, log):
-        asyncio.run(_clients(kind, load, width, address, cases, process, found))
-        process.send_signal(signal.SIGTERM)
+    with _server(load, folder, load.queue if kind == "burst" else 2 * load.clients) as (process, address, log):
+        asyncio.run(_clients(kind, load, address, cases, process, found))
+        found.stop(process)
         found.exit_code = process.wait(PATIENCE)
         lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
     found.logged = {line["id"] for line in lines if line["status"] == 200 and line["route"] == "/v1/annotate"}
@@ -212,14 +180,15 @@ def _round(kind: str, load: Load, folder: Path, cases: list[Case]) -> Round:
 
 
 async def _clients(
-    kind: str, load: Load, width: int, address: str, cases: list[Case], process: subprocess.Popen[bytes], found: Round
+    kind: str, load: Load, address: str, cases: list[Case], process: subprocess.Popen[bytes], found: Round
 ) -> None:
     """All clients, until each has had its answers or the server stops."""
     total = load.clients * load.requests
+    width = load.width if kind == "burst" else 1
 
     async def one(client: httpx.AsyncClient, number: int, draw: random.Random) -> None:
         case, name = draw.choice(cases), f"{kind}-{number}"
-        body = {"text": case.text, "adapter": case.adapter}
+        body = {"text": case.text, "adapter": case.adapter, "threshold": THRESHOLD}
         started = time.perf_counter()
         try:
             answer = await client.post("/v1/annotate", json=body, headers={"X-Request-ID": name})
@@ -230,10 +199,10 @@ async def _clients(
         if answer.status_code == 200:
             found.seconds.append(time.perf_counter() - started)
             found.answered.add(name)
-            if not _right(case, answer.json()):
+            if not case.answered_by(answer.json()):
                 found.wrong.append(name)
             if kind == "stop" and len(found.answered) == total // 3:
-                process.send_signal(signal.SIGTERM)
+                found.stop(process)
 
     async def client_of(number: int) -> None:
         draw = random.Random(f"{load.seed} {kind} {number}")
@@ -245,17 +214,6 @@ async def _clients(
     started = time.perf_counter()
     await asyncio.gather(*map(client_of, range(load.clients)))
     found.wall = time.perf_counter() - started
-
-
-def _right(case: Case, body: dict[str, Any]) -> bool:
-    """Whether an answer is the case's own."""
-    entities = body["results"][0]["entities"]
-    same = [(e["start"], e["end"], e["label"], e["adapter"]) for e in entities] == [
-        (start, end, label, case.adapter) for start, end, label, _ in case.answer
-    ]
-    return same and all(
-        abs(e["score"] - score) < TOLERANCE for e, (*_, score) in zip(entities, case.answer, strict=True)
-    )
 
 
 @contextmanager
@@ -283,10 +241,14 @@ def _server(load: Load, folder: Path, queue: int) -> Iterator[tuple[subprocess.P
 
 
 def load_table(result: dict[str, Any]) -> Table:
-    """The result for reading."""
-    table = Table("round", "requests", "statuses", "closed", "wrong", "lost", "p50 ms", "p99 ms", "answers/s", "exit")
-    for kind, found in result["rounds"].items():
-        statuses = ", ".join(f"{status}: {count}" for status, count in found["statuses"].items())
-        columns = ("connections_closed", "wrong", "lost", "p50_ms", "p99_ms", "answers_per_second", "exit_code")
-        table.add_row(kind, str(found["requests"]), statuses, *(str(found[name]) for name in columns))
+    """The result for reading, a column a round."""
+    table = Table("", *result["rounds"])
+    records = list(result["rounds"].values())
+    for name in records[0]:
+        values = (found[name] for found in records)
+        table.add_row(name.replace("_", " "), *(_told(value) for value in values))
     return table
+
+
+def _told(value: Any) -> str:
+    return ", ".join(f"{key}: {count}" for key, count in value.items()) if isinstance(value, dict) else str(value)

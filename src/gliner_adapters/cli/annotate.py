@@ -23,11 +23,12 @@ from gliner_adapters.documents.formats.streams import (
     open_input,
 )
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.runtimes import Runtime
 
 if TYPE_CHECKING:
     from gliner_adapters.annotate import Annotator
 
-Written = Literal["terminal", "jsonl", "pubtator", "iob2"]
+Written = Literal["terminal", "jsonl", "pubtator", "iob2", "bioc"]
 
 
 def annotate(
@@ -52,6 +53,7 @@ def annotate(
     threshold: Annotated[float | None, typer.Option(help="Least probability; else the adapter's own.")] = None,
     nested: Annotated[bool, typer.Option("--nested", help="Also report entities within entities.")] = False,
     precision: o.Precision = "fp32",
+    runtime: o.Runtime = "torch",
     architecture: o.Architecture = "bi",
     revision: o.Revision = None,
     allow_pickle: o.AllowPickle = False,
@@ -77,10 +79,10 @@ def annotate(
     """
     written = to or ("terminal" if output == "-" else detect_format(output))
     if written == "terminal" and output != "-":
-        raise ConfigError("coloured text goes to a terminal; for a file choose --to jsonl, pubtator or iob2")
+        raise ConfigError("coloured text goes to a terminal; for a file choose --to jsonl, pubtator, iob2 or bioc")
     adapters = adapter or []
-    annotator = _annotator(adapters, base, label or [], threshold, nested, precision, architecture, revision,
-                           allow_pickle, device)  # fmt: skip
+    annotator = _annotator(adapters, base, label or [], threshold, nested, precision, runtime, architecture,
+                           revision, allow_pickle, device)  # fmt: skip
     documents = _read(texts or [], file or [], from_)
     if len(adapters) > 1:
         found = _with_all(annotator, documents, threshold, nested)
@@ -101,6 +103,7 @@ def _annotator(
     threshold: float | None,
     nested: bool,
     precision: Literal["fp32", "bf16"],
+    runtime: Runtime,
     architecture: Literal["bi", "uni"],
     revision: str | None,
     allow_pickle: bool,
@@ -120,12 +123,12 @@ def _annotator(
             raise ConfigError("--revision is that of one adapter; with several, give folders")
         trained = load_adapter(adapters[0], revision=revision, allow_pickle=allow_pickle, device=device)
         if len(adapters) > 1:
-            return Annotator(trained.base, adapters=adapters, precision=precision)
-        return Annotator(trained, threshold=threshold, nested=nested, precision=precision)
+            return Annotator(trained.base, adapters=adapters, precision=precision, runtime=runtime)
+        return Annotator(trained, threshold=threshold, nested=nested, precision=precision, runtime=runtime)
     assert base is not None
     loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device)
     named = [Label(name, description or None) for name, _, description in (entry.partition("=") for entry in labels)]
-    return Annotator(loaded, named or None, threshold=threshold, nested=nested, precision=precision)
+    return Annotator(loaded, named or None, threshold=threshold, nested=nested, precision=precision, runtime=runtime)
 
 
 def _with_all(

@@ -17,8 +17,8 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 def load(
     base: o.BaseName = "minilm-bi",
     adapters: Annotated[int, typer.Option(min=1, help="Adapters that change labels alone.")] = 100,
-    clients: Annotated[int, typer.Option(min=1, help="Clients that ask at the same time.")] = 64,
-    requests: Annotated[int, typer.Option(min=1, help="Requests of each client in a round.")] = 20,
+    clients: Annotated[int, typer.Option(min=2, help="Clients that ask at the same time.")] = 64,
+    requests: Annotated[int, typer.Option(min=2, help="Requests of each client in a round.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of what is asked when.")] = 0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
 ) -> None:

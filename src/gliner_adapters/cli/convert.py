@@ -48,11 +48,11 @@ def convert(
         ),
     ] = OnConflictChoice.ERROR,
 ) -> None:
-    """Convert annotated documents between IOB2/CoNLL, PubTator and JSON Lines.
+    """Convert annotated documents between IOB2/CoNLL, PubTator, BioC JSON and JSON Lines.
 
     Endings tell the formats; a .gz after them means compressed. JSON Lines keeps everything. PubTator keeps
-    no scores. IOB2 keeps no scores and no ids, and puts one sentence in a block. Counts go to standard error.
-    OUT appears only when all of IN has been converted.
+    no scores. IOB2 keeps no scores and no ids, and puts one sentence in a block. BioC keeps no word boundaries.
+    Counts go to standard error. OUT appears only when all of IN has been converted.
 
     Examples:
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 from pydantic import BaseModel, ValidationError
 
+from gliner_adapters import runtimes
 from gliner_adapters.corpora import Corpus, load_corpus, user_corpus
 from gliner_adapters.errors import ConfigError
 
@@ -33,6 +34,7 @@ TrainFile = Annotated[Path | None, typer.Option("--train", help="Your own traini
 DevelFile = Annotated[Path | None, typer.Option("--devel", help="Your own development file.")]
 TestFile = Annotated[Path | None, typer.Option("--test", help="Your own test file.")]
 Precision = Annotated[Literal["fp32", "bf16"], typer.Option(help="Arithmetic: exact, or faster.")]
+Runtime = Annotated[runtimes.Runtime, typer.Option(help="What runs the text encoder; see docs/runtimes.md.")]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 

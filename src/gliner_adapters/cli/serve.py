@@ -32,6 +32,7 @@ def serve(
         list[str] | None, typer.Option("--adapter", "-a", help="NAME=PATH: an adapter's folder or hub id; repeatable.")
     ] = None,
     precision: o.Precision = "fp32",
+    runtime: o.Runtime = "torch",
     architecture: o.Architecture = "bi",
     revision: o.Revision = None,
     allow_pickle: o.AllowPickle = False,
@@ -65,7 +66,7 @@ def serve(
     check_exposure(config, keys)
     loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device)
     library = _library(adapters, adapter or [], loaded)
-    annotator = Annotator(loaded, adapters=library, precision=precision)
+    annotator = Annotator(loaded, adapters=library, precision=precision, runtime=runtime)
     run(annotator, config, keys, lambda line: typer.echo(line, err=True))
 
 

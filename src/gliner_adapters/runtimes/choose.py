@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gliner_adapters.model.parts import Parts
     from gliner_adapters.model.predict import Precision
 
-Runtime = Literal["torch", "int8", "onnx", "onnx-int8", "openvino"]
+Runtime = Literal["torch", "int8", "onnx", "openvino"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 #: Those that have bfloat16 arithmetic; the others are float32, or int8 in their linear layers.
 WITH_BF16: tuple[Runtime, ...] = ("torch", "openvino")

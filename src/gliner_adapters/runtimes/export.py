@@ -23,8 +23,7 @@ from gliner_adapters.model.base import Base
 from gliner_adapters.model.fingerprint import file_sha256
 from gliner_adapters.model.parts import Parts
 from gliner_adapters.runtimes.graphs import JointPassGraph, PassGraph, check_graph, write_onnx, write_openvino
-from gliner_adapters.runtimes.packages import require
-from gliner_adapters.runtimes.sessions import ONNX_FILE, OPENVINO_FILE, onnx_run, openvino_run
+from gliner_adapters.runtimes.sessions import ONNX_FILE, OPENVINO_FILE, onnx_run, openvino_run, require_runtime
 from gliner_adapters.settings import Record
 
 Format = Literal["onnx", "openvino"]
@@ -102,7 +101,7 @@ def export_graph(
     Raises:
         ConfigError: a package is missing, or the pass has something that no such graph can hold.
     """
-    require("onnxruntime" if kind == "onnx" else "openvino", kind)
+    require_runtime(kind)
     pooling = base.config.subtoken_pooling
     if pooling not in ("first", "last"):
         raise ConfigError(f"a base with sub-token pooling {pooling!r} cannot be exported: only first and last can")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -24,8 +23,7 @@ ONNX_FILE = "model.onnx"
 OPENVINO_FILE = "openvino_model.xml"
 #: The packages that a runtime needs.
 NEEDS: dict[Runtime, tuple[str, ...]] = {
-    "onnx": ("onnxruntime",),
-    "onnx-int8": ("onnxruntime", "onnx"),
+    "onnx": ("onnxruntime", "onnx"),
     "openvino": ("openvino",),
 }
 
@@ -46,21 +44,26 @@ def graph_encoder(encoder: TextEncoder, runtime: Runtime, precision: Precision, 
 
     Args:
         encoder: what is exported; its LSTM over words, if it has one, stays in torch.
-        runtime: ``"onnx"``, ``"onnx-int8"`` or ``"openvino"``.
+        runtime: ``"onnx"`` or ``"openvino"``.
         precision: ``"bf16"`` in OpenVINO only.
         cache: where graphs are kept; by default the user's cache.
 
     Raises:
         ConfigError: a package is missing, or the encoder cannot be exported.
     """
-    for package in NEEDS[runtime]:
-        require(package, "openvino" if runtime == "openvino" else "onnx")
+    require_runtime(runtime)
     graph = EncoderGraph(encoder)
     path = exported(graph, runtime, cache)
     run = openvino_run(path, precision) if runtime == "openvino" else onnx_run(path)
-    if precision == "fp32" and runtime != "onnx-int8":
+    if precision == "fp32":
         check_graph(graph, run)
     return TextEncoder(GraphTransformer(run), None, encoder.rnn)
+
+
+def require_runtime(runtime: Runtime) -> None:
+    """Raise a :class:`ConfigError` if a package is missing that a runtime needs to run or to write its graphs."""
+    for package in NEEDS[runtime]:
+        require(package, runtime)
 
 
 def exported(graph: EncoderGraph, runtime: Runtime, cache: Path | None = None) -> Path:
@@ -71,29 +74,8 @@ def exported(graph: EncoderGraph, runtime: Runtime, cache: Path | None = None) -
     if runtime == "openvino":
         key += [f"openvino {version('openvino')}"]
         return cached(key, lambda to: write_openvino(graph, to / OPENVINO_FILE), cache) / OPENVINO_FILE
-    exact = cached([*key, f"opset {OPSET}"], lambda to: write_onnx(graph, to / ONNX_FILE), cache) / ONNX_FILE
-    if runtime == "onnx":
-        return exact
-    key += [f"opset {OPSET}", "int8", f"onnxruntime {version('onnxruntime')}"]
-    return cached(key, lambda to: quantise(exact, to / ONNX_FILE), cache) / ONNX_FILE
-
-
-def quantise(source: Path, target: Path) -> None:
-    """A graph with int8 weights by column in its matrix products; inputs are quantised by their range in each call."""
-    quantization: Any = require("onnxruntime.quantization", "onnx")
-    preprocess: Any = require("onnxruntime.quantization.preprocess", "onnx")
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        inferred = Path(folder) / ONNX_FILE
-        # Shapes of tensors only: the session optimises the graph itself, and for the processor that it runs on.
-        preprocess.quant_pre_process(source, inferred, skip_optimization=True, skip_symbolic_shape=True)
-        quantization.quantize_dynamic(
-            inferred,
-            target,
-            per_channel=True,
-            op_types_to_quantize=["MatMul", "Gemm"],
-            weight_type=quantization.QuantType.QInt8,
-            extra_options={"MatMulConstBOnly": True},
-        )
+    key += [f"opset {OPSET}"]
+    return cached(key, lambda to: write_onnx(graph, to / ONNX_FILE), cache) / ONNX_FILE
 
 
 def onnx_run(path: Path) -> Run:

@@ -24,14 +24,15 @@ def _unique(names: list[str]) -> list[str]:
 
 
 Text = Annotated[str, AfterValidator(_unicode)]
-Name = Annotated[str, StringConstraints(min_length=1, pattern=r"\S"), AfterValidator(_unicode)]
+# Python's white space, which `\s` is not for every reader of a schema.
+Name = Annotated[str, StringConstraints(min_length=1, pattern=r"[^\s\x1c-\x1f\x85]"), AfterValidator(_unicode)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Names = Annotated[list[Name], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)]
 Descriptions = Annotated[dict[Name, Text | None], Field(min_length=1)]
 Threshold = Probability | Annotated[dict[Name, Probability], Field(min_length=1)]
 
 TEXT = "Cisplatin induced apoptosis in HeLa cells."
-CLASSIFICATION = {"inputs": TEXT, "parameters": {"labels": ["chemical", "cell line"]}}
+CLASSIFICATION: dict[str, Any] = {"inputs": TEXT, "parameters": {"labels": ["chemical", "cell line"]}}
 
 
 class _Strict(BaseModel):
