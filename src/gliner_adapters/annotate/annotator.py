@@ -50,6 +50,7 @@ class Annotator:
         max_tokens: padded sub-tokens in a batch at most.
 
     Attributes:
+        runtime, precision: as given.
         library: the adapters that requests may name.
 
     Raises:
@@ -75,6 +76,7 @@ class Annotator:
         max_tokens: int = MAX_TOKENS,
     ) -> None:
         check_runtime(runtime, precision)
+        self.runtime, self.precision = runtime, precision
         base = model if isinstance(model, Base) else model.base
         self.library = _library(adapters, base)
         self._reader = Reader(

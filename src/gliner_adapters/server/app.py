@@ -75,7 +75,8 @@ def create_app(annotator: Annotator, settings: Settings | None = None, keys: Key
         redoc_url=None,
     )
     reader = Reader(batcher, library, settings)
-    app.include_router(routes.router(reader, library, settings, with_keys=bool(keys)))
+    runtime = f"{annotator.runtime}, {annotator.precision}, on {library.base.device}"
+    app.include_router(routes.router(reader, library, settings, runtime=runtime, with_keys=bool(keys)))
     app.include_router(operations.router(batcher, metrics))
     app.add_api_route("/", _page, include_in_schema=False)
     app.mount(OPEN_FOLDER.rstrip("/"), StaticFiles(directory=PAGE), name="assets")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import torch
 from fastapi import APIRouter, Request, Security
 from fastapi.security import HTTPBearer
 from pydantic import TypeAdapter
@@ -43,21 +42,22 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, with_keys: bool) -> APIRouter:
+def router(
+    reader: Reader, library: AdapterLibrary, settings: Settings, *, runtime: str, with_keys: bool
+) -> APIRouter:
     """All under `/v1`.
 
     Args:
         reader: checks and reads.
         library: the adapters and their base, which are described.
         settings: the limits, which `/v1/base` tells.
+        runtime: what computes, as answers name it.
         with_keys: say in the schema that keys are asked for (:class:`~.security.Gate` asks for them).
     """
     bearer = [Security(HTTPBearer(auto_error=False, description="A key of the server."))] if with_keys else []
     api = APIRouter(prefix="/v1", tags=["api"], dependencies=bearer)
     base = library.base
-    model = s.ModelBody(
-        base=base.id, fingerprint=base.fingerprint, runtime=f"torch {torch.__version__} on {base.device}"
-    )
+    model = s.ModelBody(base=base.id, fingerprint=base.fingerprint, runtime=runtime)
 
     @api.post(
         "/annotate",

@@ -156,7 +156,7 @@ class AnnotateResponse(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "model": {"base": "minilm-bi", "fingerprint": "0f3a...", "runtime": "torch 2.13.0 on cpu"},
+                    "model": {"base": "minilm-bi", "fingerprint": "0f3a...", "runtime": "torch, fp32, on cpu"},
                     "results": [
                         {
                             "id": None,

@@ -1,4 +1,4 @@
-"""Readers and writers of documents: IOB2/CoNLL, PubTator, JSON Lines.
+"""Readers and writers of documents: IOB2/CoNLL, PubTator, BioC JSON, JSON Lines.
 
 Reading and writing stream. A format is one module with a ``FORMAT``; see :mod:`.base`.
 """
