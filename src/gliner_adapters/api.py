@@ -261,6 +261,8 @@ def evaluate(
     labels = [label.name for label in corpus.labels]
     cut = HALF if isinstance(model, Base) else model.config.threshold
     cut = cut if threshold is None else threshold
+    if not 0 <= cut <= 1:
+        raise ConfigError(f"a threshold is a probability between 0 and 1, got {cut}")
     # Read once at the lower of two thresholds: what the higher one leaves is exactly what reading there would find.
     read_at = min(cut, HALF)
     if isinstance(model, Base):

@@ -100,9 +100,10 @@ def test_measures_are_taken_of_the_first_seed(tiny: Tiny, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("corpus", ["bc5cdr", "jnlpba", "sample"])
-def test_every_benchmark_has_other_wordings(corpus: str) -> None:
+def test_every_benchmark_has_other_wordings(corpus: str, tmp_path: Path) -> None:
     info = corpus_info(corpus)
-    others = other_wordings(Corpus(info.name, [label.label for label in info.labels], {}))
+    labels = {label.tag: label.label for label in info.labels}
+    others = other_wordings(Corpus(info.name, {"test": tmp_path / "not-read.tsv"}, labels=labels))
     assert set(others) == {label.name for label in info.labels}
     assert all(others[name].name != name for name in others)
 

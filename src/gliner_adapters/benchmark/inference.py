@@ -24,7 +24,7 @@ from gliner_adapters.benchmark.timing import interval, speedups, timed_rounds
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.documents import Document, Entity
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.evaluation import evaluate_predictions
+from gliner_adapters.evaluation import evaluate_predictions, keep_labels
 from gliner_adapters.model.parts import TextEncoder
 from gliner_adapters.model.predict import Precision, Predictor
 from gliner_adapters.provenance import provenance
@@ -131,11 +131,12 @@ def measure(
     seconds, found = timed_rounds(contenders, rounds)
     ratios = speedups(seconds, REFERENCE)
     exact = _keys(found[EXACT])
+    annotated = list(keep_labels(gold, weights.names))
     table = {}
     for name, entities in found.items():
         keys = _keys(entities)
         documents = [document.with_entities(each) for document, each in zip(gold, entities, strict=True)]
-        strict = evaluate_predictions(gold, documents, weights.names).to_dict()["strict"]
+        strict = evaluate_predictions(annotated, documents, weights.names).to_dict()["strict"]
         table[name] = {
             "documents_per_second": round(len(texts) / statistics.median(seconds[name]), 1),
             "times_faster": ratios.get(name),

@@ -47,7 +47,7 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
-        return asdict(self)
+        return {**asdict(self), "bins": [asdict(each) for each in self.bins]}
 
 
 def calibrate(

@@ -42,9 +42,7 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def router(
-    reader: Reader, library: AdapterLibrary, settings: Settings, *, runtime: str, with_keys: bool
-) -> APIRouter:
+def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, runtime: str, with_keys: bool) -> APIRouter:
     """All under `/v1`.
 
     Args:

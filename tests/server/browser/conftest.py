@@ -38,14 +38,14 @@ ADAPTERS: dict[str, tuple[dict[str, str | None], float]] = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def extra() -> None:
     """Skips where the server's own libraries are missing."""
     for name in ("fastapi", "uvicorn", "prometheus_client"):
         pytest.importorskip(name, reason="the server needs its extra: pip install 'gliner-adapters[server]'")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def base() -> Base:
     """What the adapters stand on."""
     from gliner_adapters.model import load_base
@@ -53,7 +53,7 @@ def base() -> Base:
     return load_base("minilm-bi")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def adapters(extra: None, base: Base, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of untrained label-embeddings on minilm-bi: they find what the labels' descriptions find."""
     from gliner_adapters.adapters import describe, save_adapter
@@ -67,7 +67,7 @@ def adapters(extra: None, base: Base, tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def annotator(base: Base, adapters: Path) -> Annotator:
     """What reads in the servers of `serve_with`."""
     from gliner_adapters.annotate import AdapterLibrary, Annotator
@@ -75,7 +75,7 @@ def annotator(base: Base, adapters: Path) -> Annotator:
     return Annotator(base, adapters=AdapterLibrary.of_folder(adapters, base))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(adapters: Path) -> Iterator[str]:
     """Address of the server that ``gliner-adapters serve`` starts."""
     command = [sys.executable, "-m", "gliner_adapters", "serve", "--base", "minilm-bi", "--adapters", str(adapters)]
@@ -124,7 +124,8 @@ def _served(annotator: Annotator, keys: tuple[str, ...], settings: dict[str, Any
         thread.join()
 
 
-@pytest.fixture(scope="session")
+# For this package alone: Playwright's loop runs in the main thread until it is closed, and others need one there.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     api = pytest.importorskip("playwright.sync_api", reason="the page is tested with the Python package playwright")
     if CHROMIUM is None:
