@@ -51,6 +51,7 @@ class Held:
         self.annotator = annotator
         self.library = annotator.library
         self.check = annotator.check
+        self.runtime, self.precision = annotator.runtime, annotator.precision
         self.reading = threading.Event()
         self.go = threading.Event()
         self.texts: list[list[str]] = []
