@@ -23,7 +23,8 @@ def readme_parts(results: Path) -> dict[str, str]:
     """Every part by name, from a folder of results.
 
     Args:
-        results: holds scores, ``speed/gliner.json``, ``speed/training.json`` and ``guarantees/core.json``, and what
+        results: holds scores, ``speed/gliner.json``, ``speed/training.json``, ``speed/epochs.json`` and
+            ``guarantees/core.json``, and what
             :func:`~gliner_adapters.benchmark.readme_bases.bases_parts` reads; its neighbour ``runs`` holds the
             comparison's runs and report.
     """
@@ -33,6 +34,7 @@ def readme_parts(results: Path) -> dict[str, str]:
         "results": markdown_table(read_results(results)),
         "methods": capability_table(bases),
         "speed": _speed(_read(results / "speed" / "gliner.json"), _read(results / "speed" / "training.json")),
+        "epochs": _epochs(_read(results / "speed" / "epochs.json")),
         "guarantees": _guarantees(_read(results / "guarantees" / "core.json")),
         **bases_parts(results),
     }
@@ -77,6 +79,16 @@ def _speed(record: dict[str, Any], trained: dict[str, Any]) -> str:
     found = inference["entities"]["gliner-adapters, fp32"]
     lines.append(f"In fp32 {'the very same' if same else 'not the same'} {found:,} entities are found.")
     return "\n".join(lines) + "\n"
+
+
+def _epochs(record: dict[str, Any]) -> str:
+    """How much faster training steps on cached word vectors are than full fine-tuning."""
+    lines = ["| method | word vectors | times faster than `full` |", "|---|---|---|"]
+    for method, ratio in record["speedup_over_full"].items():
+        words = "cached" if method in record["cached"] else "computed each time"
+        lines.append(f"| `{method}` | {words} | {_ratio(ratio)} |")
+    origin = f"`{record['base']}`, {record['sentences']} sentences of `{record['corpus']}`, {record['precision']}"
+    return "\n".join(lines) + f"\n\nOn {origin}: `{record['command']}`.\n"
 
 
 def _ratio(ratio: dict[str, float]) -> str:
