@@ -30,7 +30,7 @@ def short_texts(folder: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:Resizing embeddings:UserWarning")
-@pytest.mark.parametrize("name", ["bi-bert", "uni-bert"])
+@pytest.mark.parametrize("name", ["uni-bert", pytest.param("bi-bert", marks=pytest.mark.slow)])
 def test_exact_runtimes_find_what_gliner_finds(
     name: str, tiny: Tiny, tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
