@@ -7,9 +7,9 @@ measure's name.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +17,12 @@ import torch
 
 from gliner_adapters.adapters import TrainedAdapter, describe
 from gliner_adapters.annotate import Annotator
+from gliner_adapters.benchmark.timing import timed_rounds
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.documents import Document, Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import score_documents
+from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.methods.carry import carry_over
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.passages import Segmenter
@@ -39,7 +41,7 @@ LATENCY_DOCUMENTS, LATENCY_ROUNDS = 200, 3
 UNPLUGGED_SENTENCES = 32
 
 
-def forgetting(trained: TrainedAdapter, corpus: Corpus, data_dir: Path | None, precision: Precision) -> dict[str, Any]:
+def forgetting(trained: TrainedAdapter, data_dir: Path | None, precision: Precision) -> dict[str, Any]:
     """Zero-shot reading of other labels: the base alone, and with the adapter plugged in.
 
     Plugged in, the adapter's trained pieces read the other labels (:func:`~gliner_adapters.methods.carry.carry_over`).
@@ -47,7 +49,6 @@ def forgetting(trained: TrainedAdapter, corpus: Corpus, data_dir: Path | None, p
 
     Args:
         trained: the adapter.
-        corpus: what it was trained for; not read.
         data_dir: where registered corpora lie.
         precision: of reading.
     """
@@ -66,15 +67,17 @@ def forgetting(trained: TrainedAdapter, corpus: Corpus, data_dir: Path | None, p
     }
 
 
-def _plain(base: Base, labels: Sequence[Label]) -> Any:
-    from gliner_adapters.methods import attach
-
+def _plain(base: Base, labels: Sequence[Label]) -> Adapter:
     return attach("zero-shot", base, labels)
 
 
 def _zero_shot(model: TrainedAdapter, gold: Sequence[Document], precision: Precision) -> dict[str, float]:
     found = Annotator(model, precision=precision).annotate(gold)
-    scores = score_documents(gold, found, list(model.labels))
+    return _both_f1(gold, found, list(model.labels))
+
+
+def _both_f1(gold: Sequence[Document], found: Sequence[Document], labels: list[str]) -> dict[str, float]:
+    scores = score_documents(gold, found, labels)
     return {"macro_f1": scores.macro_f1, "micro_f1": scores.micro_f1}
 
 
@@ -94,13 +97,12 @@ def _logits(base: Base, labels: Sequence[Label], documents: Sequence[Document]) 
     ]
 
 
-def paraphrase(trained: TrainedAdapter, corpus: Corpus, data_dir: Path | None, precision: Precision) -> dict[str, Any]:
+def paraphrase(trained: TrainedAdapter, corpus: Corpus, precision: Precision) -> dict[str, Any]:
     """The adapted labels under other names and descriptions, on the test split, at the adapter's threshold.
 
     Args:
         trained: the adapter.
         corpus: what it was trained for.
-        data_dir: not used.
         precision: of reading.
 
     Raises:
@@ -115,13 +117,12 @@ def paraphrase(trained: TrainedAdapter, corpus: Corpus, data_dir: Path | None, p
     model = describe(carried, trained.base, threshold=threshold, segment=segment)
     found = Annotator(model, precision=precision).annotate(gold)
     found = [d.with_entities([replace(e, label=back[e.label]) for e in d.entities]) for d in found]
-    scores = score_documents(gold, found, list(back.values()))
     return {
         "corpus": corpus.name,
         "documents": len(gold),
         "labels": {name: other for other, name in back.items()},
         "threshold": threshold,
-        "paraphrased": {"macro_f1": scores.macro_f1, "micro_f1": scores.micro_f1},
+        "paraphrased": _both_f1(gold, found, list(back.values())),
     }
 
 
@@ -143,13 +144,12 @@ def other_wordings(corpus: Corpus) -> dict[str, Label]:
     return found
 
 
-def latency(trained: TrainedAdapter, corpus: Corpus, data_dir: Path | None, precision: Precision) -> dict[str, Any]:
+def latency(trained: TrainedAdapter, corpus: Corpus, precision: Precision) -> dict[str, Any]:
     """Time to read with the adapter against the base alone, in turn within each round, on the first test documents.
 
     Args:
         trained: the adapter.
         corpus: what it was trained for.
-        data_dir: not used.
         precision: of reading.
     """
     documents = corpus.documents("test")[:LATENCY_DOCUMENTS]
@@ -158,24 +158,18 @@ def latency(trained: TrainedAdapter, corpus: Corpus, data_dir: Path | None, prec
         "base": Annotator(plain, precision=precision, segment=trained.config.segment),
         "adapter": Annotator(trained, precision=precision),
     }
-    rounds = []
-    for number in range(LATENCY_ROUNDS + 1):
-        seconds = {}
-        for name in sorted(readers, reverse=bool(number % 2)):
-            start = time.perf_counter()
-            readers[name].annotate(documents)
-            seconds[name] = time.perf_counter() - start
-        if number:  # the first one warms up
-            rounds.append({name: round(value, 4) for name, value in sorted(seconds.items())})
+    contenders = {name: partial(reader.annotate, documents) for name, reader in readers.items()}
+    seconds, _ = timed_rounds(contenders, LATENCY_ROUNDS)
+    rounds = list(zip(seconds["base"], seconds["adapter"], strict=True))
     return {
         "documents": len(documents),
-        "rounds": rounds,
-        "ratio": round(statistics.median(r["adapter"] / r["base"] for r in rounds), 4),
+        "rounds": [{"adapter": round(adapter, 4), "base": round(base, 4)} for base, adapter in rounds],
+        "ratio": round(statistics.median(adapter / base for base, adapter in rounds), 4),
     }
 
 
 MEASURES: dict[Measure, Callable[[TrainedAdapter, Corpus, Path | None, Precision], dict[str, Any]]] = {
-    "forgetting": forgetting,
-    "paraphrase": paraphrase,
-    "latency": latency,
+    "forgetting": lambda trained, corpus, data_dir, precision: forgetting(trained, data_dir, precision),
+    "paraphrase": lambda trained, corpus, data_dir, precision: paraphrase(trained, corpus, precision),
+    "latency": lambda trained, corpus, data_dir, precision: latency(trained, corpus, precision),
 }
