@@ -15,7 +15,8 @@ from bases import TEXTS, build_encoder
 from gliner_adapters.annotate import Annotator
 from gliner_adapters.errors import BaseModelError, ConfigError
 from gliner_adapters.model import Base, load_base
-from gliner_adapters.model.embedded import BASE_FILE, DELTA_FILE, BaseRecord, from_delta
+from gliner_adapters.model.delta import unpack
+from gliner_adapters.model.embedded import BASE_FILE, DELTA_FILE, BaseRecord, from_delta, write_delta
 from gliner_adapters.model.export import export_gliner
 from gliner_adapters.pretraining import Recipe, pretrain
 from gliner_adapters.pretraining.lowrank import LowRank
@@ -121,6 +122,15 @@ def test_the_low_rank_form_computes_what_it_ships(made: Path, encoder: str) -> N
 def test_the_fingerprint_is_of_the_files(made: Path) -> None:
     assert from_delta(made, "one").fingerprint == from_delta(made, "other").fingerprint
     assert from_delta(made, "one").fingerprint != from_delta(made / "run" / "projected", "one").fingerprint
+
+
+def test_heads_that_are_not_shipped_are_missed(made: Path, encoder: str, tmp_path: Path) -> None:
+    delta = unpack(load_file(made / DELTA_FILE), "the base")
+    head = next(name for name in delta if name.startswith("span_rep_layer"))
+    start = load_base(encoder, architecture=load_base(str(made)).architecture)
+    write_delta(tmp_path, start, "headless", {name: tensor for name, tensor in delta.items() if name != head})
+    with pytest.raises(BaseModelError, match=f"misses 1 tensors of the heads: {head}"):
+        load_base(str(tmp_path))
 
 
 @pytest.mark.filterwarnings("ignore:Resizing embeddings:UserWarning")

@@ -129,7 +129,7 @@ def _restored(start: Tensor, delta: Mapping[str, Tensor], name: str) -> Tensor:
         if delta[name].shape != start.shape:
             raise RuntimeError(f"its shape is {tuple(delta[name].shape)}")
         return delta[name]
-    restored = start.float().clone()
+    restored = start.to(torch.float32, copy=True)
     if name + UP in delta:
         product = delta[name + UP] @ delta[name + DOWN]
         restored[: product.shape[0]] += product

@@ -136,14 +136,18 @@ def from_delta(folder: Path, name: str) -> Base:
             f"{name} is the difference to {record.encoder} with sha256 {record.encoder_sha256}, but the encoder here "
             f"has {found}; install the one that it was trained from"
         )
-    start = from_encoder(record.encoder, record.architecture, allow_pickle=False)
+    start = from_encoder(record.encoder, record.architecture, allow_pickle=False, empty_heads=True)
     if _limits(start) != record.limits:
         raise BaseModelError(f"{name} was trained with {record.limits}, this version would build {_limits(start)}")
     try:
         delta = load_file(path)
     except SafetensorError as error:
         raise BaseModelError(f"{path} is damaged: {error}") from None
-    start.network.load_state_dict(apply_delta(start.network.state_dict(), delta, str(path)))
+    weights = apply_delta(start.network.state_dict(), delta, str(path))
+    missing = sorted(name for name, tensor in weights.items() if tensor.is_meta)
+    if missing:
+        raise BaseModelError(f"{path} misses {len(missing)} tensors of the heads: {', '.join(missing[:5])}")
+    start.network.load_state_dict(weights, assign=True)
     # Over what it is made from: the last bits of the products differ between processors, and an adapter trained on
     # one must fit the base on another.
     parts = (record.architecture, record.encoder_sha256, record.delta_sha256)

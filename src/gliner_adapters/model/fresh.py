@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import importlib.util
 import math
 from pathlib import Path
@@ -78,8 +80,16 @@ def _plain_encoder(folder: Path, allow_pickle: bool) -> Any:
     return encoder
 
 
-def from_encoder(name: str, architecture: Architecture, allow_pickle: bool) -> Base:
-    """Fresh GLiNER heads on a plain encoder; in a bi-encoder it is text encoder and label encoder both."""
+def from_encoder(name: str, architecture: Architecture, allow_pickle: bool, *, empty_heads: bool = False) -> Base:
+    """Fresh GLiNER heads on a plain encoder; in a bi-encoder it is text encoder and label encoder both.
+
+    Args:
+        name: ``encoder:minilm`` or ``encoder:DIR``.
+        architecture: ``"bi"`` or ``"uni"``.
+        allow_pickle: also accept pickled weights.
+        empty_heads: leave the heads without memory (on the device ``meta``), for weights that are assigned
+            afterwards: to draw random numbers takes longer than to load them.
+    """
     folder = encoder_folder(name.removeprefix("encoder:"))
     raw = read_json(folder / "config.json")
     check_encoder_config(raw, str(folder / "config.json"))
@@ -99,23 +109,34 @@ def from_encoder(name: str, architecture: Architecture, allow_pickle: bool) -> B
         "max_width": 12,
         "max_len": 384,
     }
+    config: Any = UniEncoderSpanConfig(**common)
+    if bi:
+        config = BiEncoderSpanConfig(**common, labels_encoder=source, labels_encoder_config=dict(encoder_config))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(HEAD_SEED)
-        if bi:
-            config = BiEncoderSpanConfig(**common, labels_encoder=source, labels_encoder_config=dict(encoder_config))
-            network = build_network(config, bi=True)
-            network.token_rep_layer.labels_encoder.model.load_state_dict(encoder.state_dict())
-            network.token_rep_layer.bert_layer.model.load_state_dict(encoder.state_dict())
-        else:
-            config = UniEncoderSpanConfig(**common)
-            network = build_network(config, bi=False)
-            network.token_rep_layer.bert_layer.model.load_state_dict(encoder.state_dict())
+        with torch.device("meta") if empty_heads else contextlib.nullcontext():
+            network = build_network(config, bi)
+        _place(encoder, network.token_rep_layer, as_it_is=empty_heads)
+        if not bi:
             tokenizer.add_tokens(_markers(config), special_tokens=True)
             config.class_token_index = tokenizer.convert_tokens_to_ids(config.ent_token)
             network.token_rep_layer.resize_token_embeddings(len(tokenizer))
             config.vocab_size = config.encoder_config.vocab_size = len(tokenizer)
-    _set_prior(network)
+    if not empty_heads:
+        _set_prior(network)
     return Base(network, config, tokenizer, load_tokenizer(folder, None) if bi else None, id=name)
+
+
+def _place(encoder: Any, token_rep_layer: Any, *, as_it_is: bool) -> None:
+    """Give a network the weights of an encoder, for text and (in a bi-encoder) for labels."""
+    places = [token_rep_layer.bert_layer]
+    if hasattr(token_rep_layer, "labels_encoder"):
+        places.append(token_rep_layer.labels_encoder)
+    for number, place in enumerate(places):
+        if as_it_is:
+            place.model = copy.deepcopy(encoder) if number else encoder
+        else:
+            place.model.load_state_dict(encoder.state_dict())
 
 
 @torch.no_grad()
