@@ -9,7 +9,7 @@ from torch import Tensor
 from bases import LABELS, TinyBase
 from gliner_adapters.methods import attach
 from gliner_adapters.model import score, span_kernel, valid_spans
-from gliner_adapters.model.score import _dropout, _SpanReader
+from gliner_adapters.model.score import _SpanReader
 
 pytest.importorskip("numba")
 LENGTHS, WIDTH, HIDDEN = [7, 1, 12, 3], 5, 200
@@ -114,17 +114,3 @@ def test_each_passage_may_have_labels_of_its_own() -> None:
     torch.testing.assert_close(own[0], expected[0])
     for mine, other in zip(own[1], expected[1], strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("p", [0.1, 0.4])
-def test_cheap_dropout(p: float) -> None:
-    torch.manual_seed(0)
-    inputs = torch.ones(500, 401, requires_grad=True)
-    out = _dropout(inputs, p)
-    assert float((out == 0).float().mean()) == pytest.approx(p, abs=0.01)
-    assert float(out.detach().mean()) == pytest.approx(1, abs=0.01)
-    out.sum().backward()
-    assert torch.equal(inputs.grad, out)  # type: ignore[arg-type]
-    torch.manual_seed(0)
-    assert torch.equal(_dropout(inputs, p), out)
-    assert torch.equal(_dropout(inputs, 0.0), inputs)

@@ -14,6 +14,7 @@ from gliner_adapters.benchmark.capabilities import capability_table
 from gliner_adapters.benchmark.guarantees import broken_promises
 from gliner_adapters.benchmark.readme_bases import bases_parts
 from gliner_adapters.benchmark.readme_comparison import readme_section
+from gliner_adapters.benchmark.readme_inference import inference_part
 from gliner_adapters.benchmark.results import markdown_table, read_results
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import load_base
@@ -23,8 +24,8 @@ def readme_parts(results: Path) -> dict[str, str]:
     """Every part by name, from a folder of results.
 
     Args:
-        results: holds scores, ``speed/gliner.json``, ``speed/training.json``, ``speed/epochs.json`` and
-            ``guarantees/core.json``, and what
+        results: holds scores, ``speed/gliner.json``, ``speed/training.json``, ``speed/epochs.json``,
+            ``speed/inference-*.json`` and ``guarantees/core.json``, and what
             :func:`~gliner_adapters.benchmark.readme_bases.bases_parts` reads; its neighbour ``runs`` holds the
             comparison's runs and report.
     """
@@ -34,6 +35,9 @@ def readme_parts(results: Path) -> dict[str, str]:
         "results": markdown_table(read_results(results)),
         "methods": capability_table(bases),
         "speed": _speed(_read(results / "speed" / "gliner.json"), _read(results / "speed" / "training.json")),
+        "inference": inference_part(
+            {path.name: _read(path) for path in sorted(results.glob("speed/inference-*.json"))}
+        ),
         "epochs": _epochs(_read(results / "speed" / "epochs.json")),
         "guarantees": _guarantees(_read(results / "guarantees" / "core.json")),
         **bases_parts(results),

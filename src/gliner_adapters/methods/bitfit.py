@@ -18,6 +18,7 @@ from torch import nn
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods.base import Adapter, Options, register, sharing_copy
 from gliner_adapters.model import Base, Parts
+from gliner_adapters.model.dropout import cheapen
 from gliner_adapters.model.parts import unused_parameters
 
 ENCODERS = ("text_encoder", "label_encoder")
@@ -48,6 +49,7 @@ class BitFit(Adapter):
             owned = [] if part is None else biases(part)
             if owned:
                 setattr(self, name, sharing_copy(part, owned))
+                cheapen(getattr(self, name))
                 self.replaced.append(name)
         if not self.replaced:
             raise ConfigError(f"the encoders of {base.id} have no bias vectors that bitfit could train")

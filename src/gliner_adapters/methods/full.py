@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from gliner_adapters.methods.base import Adapter, own_copy, register
 from gliner_adapters.model import Base, Parts
+from gliner_adapters.model.dropout import cheapen
 
 
 @register
@@ -32,6 +33,7 @@ class Full(Adapter):
         parts = base.parts
         assert parts.label_head is not None
         self.text_encoder = own_copy(parts.text_encoder)
+        cheapen(self.text_encoder)
         self.label_encoder = None if parts.label_encoder is None else own_copy(parts.label_encoder)
         self.span_head = own_copy(parts.span_head)
         self.label_head = own_copy(parts.label_head)

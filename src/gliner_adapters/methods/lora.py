@@ -26,6 +26,7 @@ from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods.base import Adapter, Options, Part, register, sharing_copy
 from gliner_adapters.methods.search import Real, Whole
 from gliner_adapters.model import Base, Parts
+from gliner_adapters.model.dropout import cheapen
 from gliner_adapters.model.parts import unused_parameters
 
 #: The tuners that were seen to train, to start as the base and to load again, here and in `peft`.
@@ -160,6 +161,11 @@ def with_deltas(encoder: Part, options: LoraOptions) -> Part:
             f"options of method 'lora': rank {options.rank} is no low rank where a layer has {smallest} dimensions"
         )
     peft.inject_adapter_in_model(getattr(peft, tuner.config)(target_modules=targets, **chosen, **tuner.fixed), model)
+    for layer in model.modules():
+        if isinstance(layer, BaseTunerLayer):
+            # peft would copy each layer's input to float32, only for autocast to take it back to bfloat16.
+            layer.cast_input_dtype_enabled = False
+    cheapen(duplicate)
     return duplicate
 
 

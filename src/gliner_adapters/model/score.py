@@ -29,6 +29,7 @@ from gliner.modeling.span_rep import SpanMarkerV0
 from torch import Tensor, nn
 
 from gliner_adapters.model import span_kernel
+from gliner_adapters.model.dropout import dropout
 
 logger = logging.getLogger(__name__)
 
@@ -99,12 +100,12 @@ def _own_forward(head: nn.Module, words: Tensor, lengths: list[int], labels: Ten
 def _factorised(head: SpanMarkerV0, words: Tensor, lengths: list[int], labels: Tensor, max_width: int) -> Tensor:
     """The `markerV0` head, factorised; see the module's docstring."""
     starts, ends, readers, bias = factors(head, words, labels)
-    dropout = head.out_project[2]
+    hidden = head.out_project[2]
     if span_kernel.usable(starts, readers):
-        silent = dropout.p if head.training else 0.0
+        silent = hidden.p if head.training else 0.0
         scores = span_kernel.read_spans(starts, ends, readers, lengths, max_width, silent)
         return scores + _of_words(bias.float(), lengths)
-    noise = F.dropout(torch.ones_like(starts), dropout.p) if head.training and dropout.p > 0 else None
+    noise = F.dropout(torch.ones_like(starts), hidden.p) if head.training and hidden.p > 0 else None
     # Outside of autocast's rules: make the types agree.
     readers = readers.to(starts.dtype)
     if labels.dim() == 2:
@@ -145,19 +146,8 @@ def factors(head: SpanMarkerV0, words: Tensor, labels: Tensor) -> tuple[Tensor, 
 def _project(layers: nn.Module, words: Tensor) -> Tensor:
     """A projection of the head, layer by layer, with cheaper noise where it has dropout."""
     for layer in layers.children():
-        words = _dropout(words, layer.p) if isinstance(layer, nn.Dropout) and layer.training else layer(words)
+        words = dropout(words, layer.p) if isinstance(layer, nn.Dropout) and layer.training else layer(words)
     return words
-
-
-def _dropout(inputs: Tensor, p: float) -> Tensor:
-    """Dropout from random bytes: eight numbers a draw, where torch's own draws one. ``p`` is taken in 256ths."""
-    silent = round(p * 256)
-    if silent == 0 or silent >= 256 or inputs.device.type != "cpu":
-        return F.dropout(inputs, p)
-    draws = torch.empty((inputs.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
-    draws = draws.view(torch.uint8)[: inputs.numel()].view_as(inputs)
-    noise = torch.ge(draws, silent, out=torch.empty_like(inputs, requires_grad=False))
-    return inputs * noise.mul_(256 / (256 - silent))
 
 
 class _SpanReader(torch.autograd.Function):
