@@ -22,7 +22,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-slow lint format pretrain benchmark-bases benchmark-footprint benchmark benchmark-smoke benchmark-serving benchmark-speed benchmark-guarantees benchmark-core page-images readme clean
+.PHONY: help setup demo test test-slow lint format pretrain benchmark-bases benchmark-footprint benchmark benchmark-smoke benchmark-serving benchmark-speed benchmark-guarantees benchmark-schema benchmark-core page-images readme clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -106,6 +106,11 @@ benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library, side 
 
 benchmark-guarantees: $(INSTALLED) ## Prove bit-identical loading and byte-identical resuming
 	$(BIN)/gliner-adapters benchmark guarantees $(ARGS)
+
+benchmark-schema: $(INSTALLED) ## Send the server thousands of requests drawn from its OpenAPI schema, good and bad
+	rm -f benchmark/results/serving/schema.json
+	GLINER_ADAPTERS_SCHEMA_RESULT=benchmark/results/serving/schema.json $(BIN)/python -m pytest -m slow \
+		tests/server/test_schema.py $(ARGS)
 
 page-images: $(INSTALLED) ## Take the pictures of the page for the docs (needs chromium)
 	GLINER_ADAPTERS_SCREENSHOTS=1 $(BIN)/python -m pytest tests/server/browser -k screenshot

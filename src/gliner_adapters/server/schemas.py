@@ -26,10 +26,14 @@ def _unique(names: list[str]) -> list[str]:
 Text = Annotated[str, AfterValidator(_unicode)]
 # Python's white space, which `\s` is not for every reader of a schema.
 Name = Annotated[str, StringConstraints(min_length=1, pattern=r"[^\s\x1c-\x1f\x85]"), AfterValidator(_unicode)]
-Probability = Annotated[float, Field(ge=0, le=1)]
+# Strict: `true` is not a number, nor 1 a truth value, whatever Python thinks.
+Probability = Annotated[float, Field(ge=0, le=1, strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
 Names = Annotated[list[Name], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)]
-Descriptions = Annotated[dict[Name, Text | None], Field(min_length=1)]
-Threshold = Probability | Annotated[dict[Name, Probability], Field(min_length=1)]
+# The names of an object's members are `patternProperties` of its schema, which says nothing of names that do not match.
+_NO_OTHER_NAMES = {"additionalProperties": False}
+Descriptions = Annotated[dict[Name, Text | None], Field(min_length=1, json_schema_extra=_NO_OTHER_NAMES)]
+Threshold = Probability | Annotated[dict[Name, Probability], Field(min_length=1, json_schema_extra=_NO_OTHER_NAMES)]
 
 TEXT = "Cisplatin induced apoptosis in HeLa cells."
 CLASSIFICATION: dict[str, Any] = {"inputs": TEXT, "parameters": {"labels": ["chemical", "cell line"]}}
@@ -85,8 +89,8 @@ class AnnotateRequest(_Strict):
     threshold: Threshold | None = Field(
         None, description="Least probability, one or one a label; else each adapter's own, and 0.5 for labels."
     )
-    nested: bool = Field(False, description="Report entities within entities.")
-    return_text: bool = Field(False, description="Send each text back beside its entities (JSON).")
+    nested: Flag = Field(False, description="Report entities within entities.")
+    return_text: Flag = Field(False, description="Send each text back beside its entities (JSON).")
 
     @model_validator(mode="after")
     def _complete(self) -> AnnotateRequest:
