@@ -23,6 +23,7 @@ from gliner_adapters.cli import app
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.corpora.registry import corpus_info
 from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.training import FeatureStore
 
 Tiny = Callable[[str], TinyBase]
 
@@ -118,6 +119,24 @@ def test_a_finished_run_is_not_run_again(finished: Path, tiny: Tiny) -> None:
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_runs_share_word_vectors(tiny: Tiny, tmp_path: Path) -> None:
+    first, second = runs(tiny, methods=["heads", "extension"])
+    alone = execute(second, tmp_path / "alone")
+    execute(first, tmp_path / "first", store=FeatureStore(tmp_path / "features", keep=True))
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "features").iterdir()}
+    assert sorted(path.suffix for path in files) == [".f16", ".f16", ".json", ".json"], "training and devel"
+    for path in files:
+        if path.suffix == ".json":
+            path.write_text(json.dumps({**json.loads(path.read_text()), "seconds": 1000.0}))
+    files = {path: path.stat().st_mtime_ns for path in files}
+    shared = execute(second, tmp_path / "second", store=FeatureStore(tmp_path / "features", keep=True))
+    assert files == {path: path.stat().st_mtime_ns for path in (tmp_path / "features").iterdir()}
+    assert 2000 < shared["seconds"] < 2000 + 10 * alone["seconds"] + 60, "what it would have cost alone is counted"
+    assert shared["macro_f1"] == alone["macro_f1"]
+    weights = [tmp_path / name / "adapter" / "adapter_model.safetensors" for name in ("alone", "second")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
 def test_a_run_killed_after_training_is_only_scored(finished: Path, tiny: Tiny, tmp_path: Path) -> None:
     spec = runs(tiny)[0]
     folder = tmp_path / spec.name
@@ -161,6 +180,7 @@ def test_one_failing_run_does_not_stop_the_others(tiny: Tiny, tmp_path: Path) ->
     bad, good = expand(read_plan(plan)).runs
     assert state(bad, output / bad.name) == "unfinished"
     assert state(good, output / good.name) == "finished"
+    assert not (output / ".features").exists()
     assert f"{good.name}: macro F1 {execute(good, output / good.name)['macro_f1']:.4f}" in failed.stderr
 
 

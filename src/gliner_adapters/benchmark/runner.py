@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -35,9 +36,12 @@ from gliner_adapters.errors import ConfigError, GlinerAdaptersError
 from gliner_adapters.evaluation import keep_labels
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.provenance import provenance
+from gliner_adapters.training import FeatureStore
 
 #: Ending of a file that is being written.
 PART = ".part"
+#: Where runs share word vectors, within the folder of all runs; it is removed when all are done.
+FEATURES_FOLDER = ".features"
 
 State = Literal["new", "unfinished", "finished", "other"]
 
@@ -73,7 +77,9 @@ def _missing(spec: RunSpec, folder: Path) -> list[Measure]:
     return [measure for measure in spec.measures if not (folder / f"{measure}.json").is_file()]
 
 
-def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
+def execute(
+    spec: RunSpec, folder: Path, data_dir: Path | None = None, store: FeatureStore | None = None
+) -> dict[str, Any]:
     """Do a run in this process, or what is left of it.
 
     The adapter's threshold, tuned on devel, is the one that the test split is scored at.
@@ -82,6 +88,7 @@ def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[s
         spec: the run.
         folder: the run's own.
         data_dir: where registered corpora lie.
+        store: word vectors that several runs share.
 
     Returns:
         The content of `metrics.json`: the record of :func:`~gliner_adapters.api.evaluate`, with the run's ``name``,
@@ -108,7 +115,7 @@ def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[s
         )
     corpus = load_corpus(spec.corpus, data_dir=data_dir)
     if not (folder / METRICS_FILE).is_file():
-        _train_and_score(spec, folder, base, corpus)
+        _train_and_score(spec, folder, base, corpus, store)
     metrics = _read(folder / METRICS_FILE)
     for measure in _missing(spec, folder):
         trained = load_adapter(folder / ADAPTER_FOLDER, base)
@@ -118,16 +125,23 @@ def execute(spec: RunSpec, folder: Path, data_dir: Path | None = None) -> dict[s
     return metrics
 
 
-def _train_and_score(spec: RunSpec, folder: Path, base: Base, corpus: Corpus) -> None:
+def _train_and_score(spec: RunSpec, folder: Path, base: Base, corpus: Corpus, store: FeatureStore | None) -> None:
     """What scores need, `metrics.json` last."""
     folder.mkdir(parents=True, exist_ok=True)
     origin = {"base_fingerprint": base.fingerprint, **provenance(base.device)}
     _write(folder / SPEC_FILE, {"name": spec.name, "digest": spec.digest, "spec": spec.model_dump(), **origin})
     adapter = folder / ADAPTER_FOLDER
     if unfinished(adapter) or not (adapter / CONFIG_FILE).is_file():
-        options, limit = spec.options, spec.limit
         adapt(
-            base, corpus, spec.method, output=adapter, options=options, config=spec.training, limit=limit, resume=True
+            base,
+            corpus,
+            spec.method,
+            output=adapter,
+            options=spec.options,
+            config=spec.training,
+            limit=spec.limit,
+            resume=True,
+            store=store,
         )
     trained = load_adapter(adapter, base)
     result = evaluate(trained, corpus, precision=spec.training.precision)
@@ -160,22 +174,24 @@ def execute_all(
         How each run ended, as it ends.
     """
     threads = max(1, torch.get_num_threads() // jobs)
+    features = output / FEATURES_FOLDER
     waiting = [spec for spec in specs if state(spec, output / spec.name) != "finished"]
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(_in_process, spec, output / spec.name, data_dir, threads) for spec in waiting]
+        futures = [pool.submit(_in_process, spec, output / spec.name, data_dir, features, threads) for spec in waiting]
         try:
             for future in as_completed(futures):
                 yield future.result()
         finally:  # interrupted: those that have not begun must not begin
             pool.shutdown(wait=False, cancel_futures=True)
+    shutil.rmtree(features, ignore_errors=True)
 
 
-def _in_process(spec: RunSpec, folder: Path, data_dir: Path | None, threads: int) -> Outcome:
+def _in_process(spec: RunSpec, folder: Path, data_dir: Path | None, features: Path, threads: int) -> Outcome:
     """Start a process for a run and wait for it."""
     # Spawned, not forked: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(sender, spec, folder, data_dir, threads), name=spec.name)
+    process = context.Process(target=_child, args=(sender, spec, folder, data_dir, features, threads), name=spec.name)
     process.start()
     sender.close()
     try:
@@ -187,9 +203,12 @@ def _in_process(spec: RunSpec, folder: Path, data_dir: Path | None, threads: int
     return outcome
 
 
-def _child(sender: Connection, spec: RunSpec, folder: Path, data_dir: Path | None, threads: int) -> None:
+def _child(
+    sender: Connection, spec: RunSpec, folder: Path, data_dir: Path | None, features: Path, threads: int
+) -> None:
     torch.set_num_threads(threads)
-    sender.send(_attempt(spec.name, lambda: execute(spec, folder, data_dir)))
+    store = FeatureStore(features, keep=True)
+    sender.send(_attempt(spec.name, lambda: execute(spec, folder, data_dir, store)))
 
 
 def _attempt(name: str, run: Callable[[], dict[str, Any]]) -> Outcome:

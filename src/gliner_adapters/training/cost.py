@@ -35,6 +35,16 @@ class Meter:
         self.before = before or Cost()
         self.start, self.cpu_start = time.perf_counter(), _cpu_seconds()
 
+    def add(self, spent: Cost) -> None:
+        """Count what was spent elsewhere for this run, too."""
+        before = self.before
+        self.before = Cost(
+            before.seconds + spent.seconds,
+            before.cpu_seconds + spent.cpu_seconds,
+            max(before.peak_memory_mb, spent.peak_memory_mb),
+            max(before.peak_gpu_memory_mb, spent.peak_gpu_memory_mb),
+        )
+
     def read(self) -> Cost:
         """The cost so far. Peak memory is the process's own maximum resident set."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if os.uname().sysname != "Darwin" else 2**20)

@@ -1,10 +1,16 @@
-"""Feature caches that several runs share: where base and passages are the same, so are the word vectors."""
+"""Feature caches that several runs share: where base and passages are the same, so are the word vectors.
+
+Runs of one process share them in memory, runs of several processes through files that are kept.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
+
+import torch
 
 from gliner_adapters.model import Passage
 from gliner_adapters.model.predict import Predictor
@@ -15,13 +21,15 @@ class FeatureStore:
     """Caches of one process, each filled when it is first asked for.
 
     Args:
-        folder: where their files lie. They serve this process alone, which may remove the folder after its runs.
-        name: part of the files' names, for processes that share a folder.
+        folder: where their files lie. Whoever made it removes it after the runs.
+        name: part of the files' names, for processes that share a folder but not its files.
+        keep: share the files with other processes, now and later.
     """
 
-    def __init__(self, folder: Path, name: str = "shared") -> None:
+    def __init__(self, folder: Path, name: str = "shared", *, keep: bool = False) -> None:
         self.folder = folder
         self.name = name
+        self.keep = keep
         self._kept: dict[str, FeatureCache] = {}
 
     def cache(
@@ -37,13 +45,16 @@ class FeatureStore:
         key = _key(predictor, passages)
         if key not in self._kept:
             path = self.folder / f"features-{self.name}-{key[:16]}.f16"
-            self._kept[key] = FeatureCache(path, predictor, passages, on_batch)
+            self._kept[key] = FeatureCache(path, predictor, passages, on_batch, keep=self.keep)
         return self._kept[key]
 
 
 def _key(predictor: Predictor, passages: Sequence[Passage]) -> str:
     """Digest of all that decides the vectors, to the last bit: how batches are cut is part of it."""
-    settings = (predictor.base.fingerprint, predictor.precision, predictor.max_tokens, predictor.max_passages)
+    versions = [version(name) for name in ("gliner-adapters", "gliner", "torch", "transformers")]
+    machine = (str(predictor.base.device), torch.get_num_threads(), *versions)
+    limits = (predictor.max_tokens, predictor.max_passages)
+    settings = (predictor.base.fingerprint, predictor.precision, limits, machine)
     digest = hashlib.sha256(repr(settings).encode())
     if predictor.prompt is not None:
         digest.update(predictor.prompt.ids.tobytes())

@@ -2,10 +2,14 @@
 
 Vectors lie in one memory-mapped float16 file, passage after passage: in a uni-encoder first the C label vectors
 that were read off the text, then the word vectors. An epoch then runs on the heads alone.
+
+A file that is kept for other processes appears whole or not at all, with what it cost to make beside it.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,16 +18,21 @@ import torch
 
 from gliner_adapters.model import Encoded, Passage
 from gliner_adapters.model.predict import Predictor
+from gliner_adapters.training.cost import Cost, Meter
 
 
 class FeatureCache:
     """Encoded passages in a file.
 
     Args:
-        path: the file; written anew.
+        path: the file; written anew, unless it was kept.
         predictor: its text encoder is run once over each passage.
         passages: in the order by which they are asked for later.
         on_batch: called with the passages of each batch, twice: as steps and as sentences.
+        keep: take the file as it is if another process has kept it, else keep it for others.
+
+    Attributes:
+        spared: what it would have cost to make the file, where it was there.
     """
 
     def __init__(
@@ -32,6 +41,8 @@ class FeatureCache:
         predictor: Predictor,
         passages: Sequence[Passage],
         on_batch: Callable[[int, int], None] = lambda steps, sentences: None,
+        *,
+        keep: bool = False,
     ) -> None:
         self.device = predictor.base.device
         self.labels = len(predictor.labels) if predictor.prompt is not None else 0
@@ -39,8 +50,25 @@ class FeatureCache:
         rows = np.asarray([n + self.labels for n in self.lengths], dtype=np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(rows)])
         shape = (max(1, int(self.offsets[-1])), predictor.base.hidden_size)  # an empty file cannot be mapped
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.rows = np.memmap(path, dtype=np.float16, mode="w+", shape=shape)
+        cost = path.with_suffix(".json")
+        self.spared: Cost | None = None
+        if keep and path.is_file():
+            self.spared = Cost(**json.loads(cost.read_text(encoding="utf-8")))
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = path.with_name(f"{path.name}.{os.getpid()}.part") if keep else path
+            meter = Meter()
+            self.rows = np.memmap(beside, dtype=np.float16, mode="w+", shape=shape)
+            self._fill(predictor, passages, on_batch)
+            if keep:
+                self.rows.flush()
+                cost.write_text(json.dumps(vars(meter.read())), encoding="utf-8")
+                beside.replace(path)
+        if keep:
+            self.rows = np.memmap(path, dtype=np.float16, mode="r", shape=shape)
+
+    def _fill(self, predictor: Predictor, passages: Sequence[Passage], on_batch: Callable[[int, int], None]) -> None:
+        """Run the text encoder, batch by batch."""
         for indices in predictor.batches(passages):
             encoded = predictor.encode(predictor.collate([passages[i] for i in indices]))
             words = encoded.words.half().cpu().split(encoded.lengths)

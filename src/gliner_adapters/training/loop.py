@@ -132,6 +132,11 @@ class Trainer:
         module: nn.Module | None = None
         if optimiser is not None:
             module, optimiser = self.prepared(optimiser)
+            if progress.step == 0:
+                # A run costs what it would have cost alone; one that goes on has counted it before.
+                for cache in (self.features, self.devel_features):
+                    if cache is not None and cache.spared is not None:
+                        meter.add(cache.spared)
             self.reporter.begin("training", steps, progress.step)
         for epoch in range(progress.epoch, config.epochs if optimiser is not None else 0):
             for indices in share(plan[epoch], accelerator.process_index, accelerator.num_processes)[progress.batch :]:
