@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gliner_adapters._imports  # noqa: F401 - first, for what it imports faster
+
+# isort: split
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

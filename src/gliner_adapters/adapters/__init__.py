@@ -1,5 +1,6 @@
 """The artifact: an adapter on disk."""
 
+import gliner_adapters._imports  # noqa: F401 - first, for what it imports faster
 from gliner_adapters.adapters.artifact import (
     TrainedAdapter,
     describe,

@@ -1,5 +1,6 @@
 """A base and its forward pass: encode, score, decode. It knows no technique."""
 
+import gliner_adapters._imports  # noqa: F401 - first, for what it imports faster
 from gliner_adapters.model.base import Architecture, Base
 from gliner_adapters.model.batches import Batch, by_length, collate
 from gliner_adapters.model.decode import Span, decode, greedy
