@@ -38,7 +38,7 @@ FLOORS = (
     ("evaluation", "corpora"),
     ("documents",),
     ("settings", "markdown"),
-    ("errors", "_lazy"),
+    ("errors", "_lazy", "_imports"),
 )
 #: What a room may not use although it lies below.
 CLOSED = {("model", "corpora")}
