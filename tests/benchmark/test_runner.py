@@ -131,7 +131,7 @@ def test_runs_share_word_vectors(tiny: Tiny, tmp_path: Path) -> None:
     files = {path: path.stat().st_mtime_ns for path in files}
     shared = execute(second, tmp_path / "second", store=FeatureStore(tmp_path / "features", keep=True))
     assert files == {path: path.stat().st_mtime_ns for path in (tmp_path / "features").iterdir()}
-    assert 2000 < shared["seconds"] < 2000 + 10 * alone["seconds"] + 60, "what it would have cost alone is counted"
+    assert 2000 <= shared["seconds"] < 2000 + 10 * alone["seconds"] + 60, "what it would have cost alone is counted"
     assert shared["macro_f1"] == alone["macro_f1"]
     weights = [tmp_path / name / "adapter" / "adapter_model.safetensors" for name in ("alone", "second")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
