@@ -19,6 +19,15 @@ class Cost:
     peak_memory_mb: float = 0.0
     peak_gpu_memory_mb: float = 0.0
 
+    def __add__(self, other: Cost) -> Cost:
+        """Times add up, of memory the larger peak stays."""
+        return Cost(
+            self.seconds + other.seconds,
+            self.cpu_seconds + other.cpu_seconds,
+            max(self.peak_memory_mb, other.peak_memory_mb),
+            max(self.peak_gpu_memory_mb, other.peak_gpu_memory_mb),
+        )
+
     def to_dict(self) -> dict[str, float]:
         """Rounded, for JSON."""
         return {key: round(value, 1) for key, value in asdict(self).items()}
@@ -37,24 +46,13 @@ class Meter:
 
     def add(self, spent: Cost) -> None:
         """Count what was spent elsewhere for this run, too."""
-        before = self.before
-        self.before = Cost(
-            before.seconds + spent.seconds,
-            before.cpu_seconds + spent.cpu_seconds,
-            max(before.peak_memory_mb, spent.peak_memory_mb),
-            max(before.peak_gpu_memory_mb, spent.peak_gpu_memory_mb),
-        )
+        self.before += spent
 
     def read(self) -> Cost:
         """The cost so far. Peak memory is the process's own maximum resident set."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if os.uname().sysname != "Darwin" else 2**20)
         gpu = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
-        return Cost(
-            self.before.seconds + time.perf_counter() - self.start,
-            self.before.cpu_seconds + _cpu_seconds() - self.cpu_start,
-            max(self.before.peak_memory_mb, peak),
-            max(self.before.peak_gpu_memory_mb, gpu),
-        )
+        return self.before + Cost(time.perf_counter() - self.start, _cpu_seconds() - self.cpu_start, peak, gpu)
 
 
 def _cpu_seconds() -> float:
