@@ -98,10 +98,10 @@ def text_of(page: Page, root: str = "#together") -> str:
     return page.locator(root).evaluate("root => root.textContent")
 
 
-def select_text(page: Page, start: int, end: int) -> None:
-    """Select a stretch of the drawn text, in UTF-16 units, as a pointer would."""
+def select_text(page: Page, start: int, end: int, then: str) -> None:
+    """Select a stretch of the drawn text, in UTF-16 units, and press a key before any event tells of the selection."""
     page.locator("#together").evaluate(
-        """(root, [start, end]) => {
+        """(root, [start, end, key]) => {
             const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
             const range = document.createRange();
             let at = 0;
@@ -114,6 +114,7 @@ def select_text(page: Page, start: int, end: int) -> None:
             root.focus();
             getSelection().removeAllRanges();
             getSelection().addRange(range);
+            root.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
         }""",
-        [start, end],
+        [start, end, then],
     )

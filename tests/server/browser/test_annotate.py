@@ -275,7 +275,8 @@ def test_a_busy_server(open_page: Callable[..., Page], serve_with: Callable[...,
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as other:  # a body that does not end keeps the only place
         other.sendall(b"POST /v1/annotate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
-        page.wait_for_timeout(200)
+        while httpx.post(f"{address}/v1/annotate", json={}).status_code != 503:
+            pass
         ask(page, TEXT, adapters=["clinic"])
         expect(page.get_by_role("alert").first).to_contain_text("status 503 · too_many_requests_open")
         expect(page.get_by_role("alert").first).to_contain_text("Try again in 1 second.")

@@ -105,11 +105,9 @@ def test_an_entity_is_added_by_selecting_text(page: Page, tmp_path: Path) -> Non
     text = "\U0001f600 Nothing here, but \U0001d4b3-ray  and aspirin, aspirin."
     ask(page, text, {"zzz": None})
     slide(page, "typed labels", 1)
-    page.wait_for_timeout(500)  # the text is drawn anew after the slider, and a selection would go with the old one
     units = text.encode("utf-16-le")
     start = units.index("\U0001d4b3-ray".encode("utf-16-le")) // 2
-    select_text(page, start - 1, start + 7)  # with the spaces around it
-    page.keyboard.press("n")
+    select_text(page, start - 1, start + 7, then="n")  # with the spaces around it
     expect(page.get_by_label("Text, exactly as it stands there")).to_have_value("\U0001d4b3-ray")
     page.get_by_label("Label", exact=True).fill("device")
     page.keyboard.press("Enter")

@@ -207,6 +207,8 @@ export class Result {
     }
 
     async #add() {
+        // A key can be quicker than the event that tells of a selection.
+        this.#selected();
         const added = await askEntity(this.document.offsets, this.selected, this.labels);
         this.selected = null;
         if (!added) return;
