@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 
 from bases import LABELS, TinyBase
 from gliner_adapters.adapters import describe, save_adapter
+from gliner_adapters.documents import Label
 from gliner_adapters.methods import attach
-from methods.helpers import learns, on, renamed, unlike, vectors
+from gliner_adapters.methods.base import own_copy
+from gliner_adapters.methods.carry import carry_over
+from gliner_adapters.methods.rows import RowsInUse
+from gliner_adapters.model import load_base
+from gliner_adapters.model.export import export_gliner
+from methods.helpers import learns, logits_of, on, renamed, scores, unlike, vectors
 
 
 @on("bi-bert")
@@ -44,3 +51,62 @@ def test_what_is_shipped_is_the_vectors(tiny_base: TinyBase, tmp_path: Path) -> 
 @on("bi-modernbert")
 def test_learns(tiny_base: TinyBase, tmp_path: Path) -> None:
     learns(tiny_base, attach("label-descriptions", tiny_base.base, LABELS), tmp_path)
+
+
+@on("bi-bert", "bi-deberta", "bi-modernbert")
+def test_the_rows_in_use_are_trained_as_the_whole_vocabulary_would_be(tiny_base: TinyBase) -> None:
+    base = tiny_base.base
+    adapter = attach("label-descriptions", base, LABELS).eval()
+    inputs = adapter.label_inputs(base)
+    assert inputs is not None
+    whole = own_copy(base.parts.label_encoder).eval()
+    for encoder in (adapter.label_encoder, whole):
+        encoder(*inputs).square().sum().backward()
+    rows = adapter.label_encoder.word_embeddings
+    used = inputs[0].unique()
+    table = whole.word_embeddings
+    assert 0 < len(used) < table.num_embeddings
+    assert torch.equal(rows.rows, table.weight[used])
+    # A table's own gradient leaves out the padding, which is masked, and so has none to speak of here.
+    assert torch.allclose(rows.rows.grad, table.weight.grad[used], atol=1e-6)
+    others = torch.ones(table.num_embeddings, dtype=torch.bool)
+    others[used] = False
+    assert not table.weight.grad[others].any()
+
+
+@on("bi-bert", "bi-modernbert")
+def test_a_trained_vocabulary_is_exported_whole(tiny_base: TinyBase, tmp_path: Path) -> None:
+    base = tiny_base.base
+    adapter = unlike(attach("label-descriptions", base, LABELS, {"label_style": "name"})).eval()
+    exported = load_base(str(export_gliner(base, adapter.merged_parts(base.parts), tmp_path)))
+    with torch.no_grad():
+        assert torch.allclose(logits_of(exported, exported.parts), scores(base, adapter, adapter.plug(base)), atol=1e-5)
+
+
+@on("bi-bert")
+def test_words_that_were_trained_keep_what_they_learnt_under_other_labels(tiny_base: TinyBase) -> None:
+    base = tiny_base.base
+    options = {"label_style": "name"}
+    adapter = unlike(attach("label-descriptions", base, LABELS, options)).eval()
+    carried = carry_over(adapter, base, [LABELS[1], Label("kidney")])
+    again = carry_over(carried, base, LABELS)
+    fresh = attach("label-descriptions", base, [Label("kidney")], options)
+    assert torch.allclose(vectors(base, carried)[0], vectors(base, adapter)[1], atol=1e-6)
+    assert not torch.allclose(vectors(base, carried)[1], vectors(base, fresh)[0], atol=1e-3)
+    assert torch.allclose(vectors(base, again), vectors(base, adapter), atol=1e-6)
+
+
+def test_rows_in_use_follow_others() -> None:
+    table = torch.nn.Embedding(6, 2).requires_grad_(False)
+    own = RowsInUse(table, torch.tensor([[4, 1, 1]]))
+    with torch.no_grad():
+        own.rows.add_(1.0)
+    expected = table.weight.clone()
+    expected[[1, 4]] += 1.0
+    assert torch.equal(own.weight, expected)
+    assert torch.equal(own(torch.arange(6)), expected)
+    assert set(own.state_dict()) == {"rows"}
+    other = RowsInUse(table, torch.tensor([0, 4]))
+    other.follow(own)
+    assert torch.equal(other(torch.arange(6)), expected)
+    assert torch.equal(other.rows, expected[[0, 4]])

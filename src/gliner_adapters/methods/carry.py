@@ -9,6 +9,7 @@ import torch
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods.base import Adapter
+from gliner_adapters.methods.rows import RowsInUse
 from gliner_adapters.model import Base
 
 #: Ingredients that hold numbers of single labels, and mean nothing for others.
@@ -20,7 +21,7 @@ def carry_over(adapter: Adapter, base: Base, labels: Sequence[Label]) -> Adapter
     """A copy of an adapter that reads other labels, in whatever way the technique reads labels.
 
     What belongs to single labels (a table of label vectors) starts anew from the other labels; all else is as it
-    was trained. The adapter itself stays as it is.
+    was trained, the rows of a vocabulary too that the other labels share. The adapter itself stays as it is.
 
     Args:
         adapter: trained, and not in its deployable form.
@@ -38,8 +39,14 @@ def carry_over(adapter: Adapter, base: Base, labels: Sequence[Label]) -> Adapter
             "an adapter in its deployable form has lost what makes label vectors; it knows no other labels"
         )
     other = type(adapter)(base, labels, adapter.options).to(base.device)
-    trained = adapter.trained()
+    trained, vocabularies = adapter.trained(), _vocabularies(adapter)
     for name, parameter in other.trained().items():
-        if name.split(".", 1)[0] not in LABEL_BOUND:
+        if name.split(".", 1)[0] not in LABEL_BOUND and name.rpartition(".")[0] not in vocabularies:
             parameter.copy_(trained[name])
+    for name, rows in _vocabularies(other).items():
+        rows.follow(vocabularies[name])
     return other.eval()
+
+
+def _vocabularies(adapter: Adapter) -> dict[str, RowsInUse]:
+    return {name: module for name, module in adapter.named_modules() if isinstance(module, RowsInUse)}
