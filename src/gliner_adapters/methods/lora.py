@@ -105,7 +105,7 @@ class Lora(Adapter):
         "alpha": Real(8.0, 128.0, log=True),
         "dropout": Real(0.0, 0.2),
     }
-    learning_rates = {"text_deltas": 5e-4, "label_deltas": 5e-4}  # noqa: RUF012
+    learning_rates = {"text_deltas": 2e-3, "label_deltas": 5e-4}  # noqa: RUF012
     options: LoraOptions
 
     def build(self, base: Base) -> None:
