@@ -30,6 +30,7 @@ KINDS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("lora", "lora", {"sides": "both"}),
         ("lora-heads", "lora+heads", {}),
         ("bitfit", "bitfit", {}),
+        ("deltas", "lora+head-deltas", {}),
         ("plain", "zero-shot", {}),
     ],
     "uni": [
@@ -43,6 +44,7 @@ KINDS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("lora", "lora", {}),
         ("lora-deep", "lora+injection-cross", {}),
         ("bitfit", "bitfit", {}),
+        ("deltas", "lora+head-deltas", {}),
         ("plain", "zero-shot", {"label_style": "description"}),
     ],
 }

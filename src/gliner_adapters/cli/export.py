@@ -31,9 +31,9 @@ def export(
 ) -> None:
     """Write a plain GLiNER checkpoint that the gliner library loads by itself, or a graph for programs without torch.
 
-    An adapter is merged into its base where its pieces have a counterpart in a GLiNER (heads, full, bitfit, lora,
-    label-descriptions, combined or not); one that has none (free label vectors, prompts) is refused, and so is the
-    deployable form.
+    An adapter is merged into its base where its pieces have a counterpart in a GLiNER (heads, head-deltas, full,
+    bitfit, lora, label-descriptions, combined or not); one that has none (free label vectors, prompts) is refused, and
+    so is the deployable form.
 
     A graph (`--format onnx`, `--format openvino`) is a whole pass with factorised scoring, checked against torch. In a
     bi-encoder it takes label vectors as an input, so it holds any adapter without prompts in the text, in the

@@ -7,6 +7,7 @@ from gliner_adapters.methods.bitfit import BitFit
 from gliner_adapters.methods.combination import Combination, combine
 from gliner_adapters.methods.extension import Extension
 from gliner_adapters.methods.full import Full
+from gliner_adapters.methods.head_deltas import HeadDeltas
 from gliner_adapters.methods.heads import Heads
 from gliner_adapters.methods.injection_bi import InjectionBi
 from gliner_adapters.methods.injection_cross import InjectionCross
@@ -23,6 +24,7 @@ __all__ = [
     "Combination",
     "Extension",
     "Full",
+    "HeadDeltas",
     "Heads",
     "InjectionBi",
     "InjectionCross",
