@@ -360,6 +360,23 @@ def test_names_in_figures_do_not_lie_on_each_other(complete: Path) -> None:
         assert not [pair for pair in combinations(boxes, 2) if boxes[pair[0]].overlaps(boxes[pair[1]])]
 
 
+def test_what_an_untrained_base_beats_is_not_on_the_front(complete: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(complete, folder)
+    best = max(cell.macro_f1 for cell in by_corpus(read_runs(folder))[0].members if cell.trains)
+    for untrained, top in ((0.0, [best]), (0.999, [])):
+        for path in folder.glob("*_zero-shot_*/metrics.json"):
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"macro_f1": untrained}))
+        assert front_of(folder)[-1:] == top
+
+
+def front_of(folder: Path) -> list[float]:
+    """The macro F1 scores along the line in the first panel."""
+    with drawing.settings("test"):
+        line = draw_pareto(by_corpus(read_runs(folder))).axes[0].lines[0]
+    return list(line.get_ydata())
+
+
 def test_without_matplotlib(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = CliRunner().invoke(app, ["benchmark", "report", str(finished), "-o", str(tmp_path), "--resamples", "100"])

@@ -39,8 +39,8 @@ def draw_pareto(groups: Sequence[CorpusRuns]) -> Figure:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
         cells = _trained(runs)
-        front = _front(cells)
-        axes.plot(*zip(*front, strict=True), color=drawing.INK, linewidth=1.0, zorder=1.5)
+        front = _front(runs)
+        axes.plot([x for x, _ in front], [y for _, y in front], color=drawing.INK, linewidth=1.0, zorder=1.5)
         for cell in cells:
             whisker = drawing.deviation(cell.values("macro_f1"))
             marks = {**styles[cell.base], "linestyle": "none", "markersize": 6.5, "elinewidth": 0.8, "zorder": 3}
@@ -102,9 +102,11 @@ def _untrained(runs: CorpusRuns, base: str | None = None) -> list[Cell]:
     return [cell for cell in runs.members if not cell.trains and base in (None, cell.base)]
 
 
-def _front(cells: Sequence[Cell]) -> list[tuple[float, float]]:
-    points = [(float(cell.trained_parameters), cell.macro_f1) for cell in cells]
-    return [points[index] for index in pareto_front(points)]
+def _front(runs: CorpusRuns) -> list[tuple[float, float]]:
+    """The trained cells that nothing smaller beats; a base that was not trained is the smallest there is."""
+    points = [(float(cell.trained_parameters), cell.macro_f1) for cell in [*_untrained(runs), *_trained(runs)]]
+    front = [points[index] for index in pareto_front(points)]
+    return [(size, score) for size, score in front if size > 0]
 
 
 def _name_points(axes: Axes, runs: CorpusRuns, colours: dict[str, str]) -> None:
@@ -119,7 +121,7 @@ def _name_points(axes: Axes, runs: CorpusRuns, colours: dict[str, str]) -> None:
         for cell, (x, y) in zip(cells, anchors, strict=True)
         if cell.trains
     ]
-    lines = [box for a, b in pairwise(_front(_trained(runs))) for box in _along(_pixels(axes, *a), _pixels(axes, *b))]
+    lines = [box for a, b in pairwise(_front(runs)) for box in _along(_pixels(axes, *a), _pixels(axes, *b))]
     lines += [Box(box.left, y - 1, box.right, y + 1) for box, y in _levels(axes, runs)]
     for cell, anchor, box in zip(
         cells, anchors, place_labels(anchors, sizes, _bounds(axes), markers, lines), strict=True
