@@ -410,6 +410,9 @@ def test_the_readme_section(complete: Path, page: Page, tmp_path: Path) -> None:
     heads = cell_of(complete, "heads")
     assert f"| `heads` | `tiny` | {heads.trained_parameters / 1e6:.2f}M (" in text
     assert f"| {statistics.mean(heads.values('macro_f1')):.4f} ± " in text
+    (near,) = [line for line in text.splitlines() if line.startswith("- ")]
+    assert f"{near}\n" in (folder / "report.md").read_text()
+    assert "of full fine-tuning" in near
 
 
 def test_nothing_to_report(tmp_path: Path) -> None:

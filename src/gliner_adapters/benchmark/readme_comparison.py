@@ -8,13 +8,15 @@ from pathlib import Path
 
 from gliner_adapters.benchmark.report.cells import Cell, by_corpus, read_runs
 from gliner_adapters.benchmark.report.compose import FIGURES_FOLDER, MARKDOWN_FILE
+from gliner_adapters.benchmark.report.findings import smallest_near
+from gliner_adapters.benchmark.report.markdown import markdown_text
 from gliner_adapters.benchmark.report.wording import percent, spread
 from gliner_adapters.errors import DataError
 from gliner_adapters.markdown import markdown_table
 
 
 def readme_section(folders: Sequence[Path], root: Path | None = None) -> str:
-    """A table of all methods by corpus, and the figure of F1 against parameters, for each folder.
+    """The figure of F1 against parameters, all methods by corpus, and what comes near full fine-tuning, by folder.
 
     Args:
         folders: of finished runs, each with its report.
@@ -29,11 +31,13 @@ def readme_section(folders: Sequence[Path], root: Path | None = None) -> str:
         if not figure.is_file():
             raise DataError("no such figure; `gliner-adapters benchmark report` writes it where matplotlib is", figure)
         link, report = (Path(os.path.relpath(path, root or Path())) for path in (figure, folder / MARKDOWN_FILE))
+        cells = read_runs(folder)
         parts += [
             f"![Macro F1 against trained parameters]({link.as_posix()})",
-            _table(read_runs(folder)),
+            _table(cells),
             "Macro F1 on the whole test split, mean ± standard deviation over seeds. Tests between methods, costs, "
             f"types and errors: [the report]({report.as_posix()}).",
+            *_near_full(cells),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -54,3 +58,9 @@ def _table(cells: Sequence[Cell]) -> str:
         scores = [spread(found[corpus].values("macro_f1")).text if corpus in found else "" for corpus in groups]
         lines.append([f"`{method}`", f"`{base}`", trained, *map(str, scores)])
     return markdown_table(["method", "base", "trained parameters", *groups], lines)
+
+
+def _near_full(cells: Sequence[Cell]) -> list[str]:
+    """For each corpus and base that was fully fine-tuned, the smallest method that comes near."""
+    found = [text for runs in by_corpus(cells) for base in runs.bases for text in smallest_near(runs, base)]
+    return ["\n".join(f"- {markdown_text(text)}" for text in found)] if found else []

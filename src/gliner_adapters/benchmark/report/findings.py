@@ -31,7 +31,7 @@ def findings(runs: CorpusRuns, gold: Gold, tested: Sequence[Comparison], resampl
     found: list[Text] = []
     for base in runs.bases:
         found += _best_efficient(runs, base, tested)
-        found += _smallest_near(runs, base)
+        found += smallest_near(runs, base)
         found += _extension(runs, base, gold, resamples)
         found += _epochs(runs, base)
     return found
@@ -59,7 +59,8 @@ def _tested(comparison: Comparison) -> Iterator[Inline]:
     yield f" (95% interval {points(interval.low)} to {points(interval.high)}, p {_p(comparison)})"
 
 
-def _smallest_near(runs: CorpusRuns, base: str) -> Iterator[Text]:
+def smallest_near(runs: CorpusRuns, base: str) -> Iterator[Text]:
+    """Which method comes near full fine-tuning of a base with the fewest trained parameters, if that was run."""
     full = runs.reference(base)
     others = [c for c in runs.members if c.base == base and c.trains and c is not full]
     if full is None or not others:

@@ -48,22 +48,23 @@ def _block(block: Block, page: Page, figures: str) -> str:
     if isinstance(block, Heading):
         return f"{'#' * block.level} {escape(block.text)}"
     if isinstance(block, Paragraph):
-        return _text(block.text)
+        return markdown_text(block.text)
     if isinstance(block, Bullets):
-        return "\n".join(f"- {_text(item)}" for item in block.items)
+        return "\n".join(f"- {markdown_text(item)}" for item in block.items)
     if isinstance(block, Table):
         rows = [[_cell(cell) for cell in row] for row in block.rows]
-        return f"{_text(block.caption)}\n\n{markdown_table([escape(name) for name in block.head], rows)}"
+        return f"{markdown_text(block.caption)}\n\n{markdown_table([escape(name) for name in block.head], rows)}"
     if isinstance(block, Figure):
         if block.name not in page.drawn:
             return ""
         return f"![{escape(block.alternative)}]({figures}/{block.name}.png)\n\n{escape(block.caption)}"
     if isinstance(block, Console):
         return "\n".join(["```console", *(f"$ {line}" for line in block.lines), "```"])
-    return f"- {_text(block.head)}\\\n  {_pieces(block.pieces)}"
+    return f"- {markdown_text(block.head)}\\\n  {_pieces(block.pieces)}"
 
 
-def _text(text: Text) -> str:
+def markdown_text(text: Text) -> str:
+    """A text as Markdown, on one line."""
     parts = text if isinstance(text, tuple) else (text,)
     return "".join(map(_inline, parts))
 
@@ -85,7 +86,7 @@ def _plain(part: str) -> str:
 
 
 def _cell(cell: Text | Number) -> str:
-    return _text(cell.text if isinstance(cell, Number) else cell)
+    return markdown_text(cell.text if isinstance(cell, Number) else cell)
 
 
 def _pieces(pieces: Sequence[Piece]) -> str:
