@@ -122,6 +122,7 @@ def test_scores_and_costs(complete: Path, page: Page) -> None:
     assert found["macro F1"] == f"{statistics.mean(macro):.4f} ± {statistics.stdev(macro):.4f}"
     half = [run.metrics["at_half"]["macro_f1"] for run in heads.runs]
     assert found["macro F1 at 0.5"].startswith(f"{statistics.mean(half):.4f}")
+    assert found["epochs"] == str(heads.runs[0].spec["training"]["epochs"])
     assert found["trained parameters"] == f"{heads.runs[0].metrics['trained_parameters']:,}"
     assert found["deployable"] == f"{statistics.mean(heads.values('deployable_bytes')):,.0f} B"
     assert (found["time per document"], found["seeds"]) == ("1.25 ×", "2")
@@ -178,7 +179,7 @@ def test_the_best_efficient_method_is_told_with_its_test(complete: Path, tmp_pat
     best = runs.best_efficient("tiny")
     comparison = next(c for c in tested if c.cell is best)
     assert f"at most 13% of the parameters is {best.method} ({100 * best.share:.1f}%)" in told
-    assert f"macro F1 {best.macro_f1:.4f} (mean of 2 seeds)" in told
+    assert f"macro F1 {best.macro_f1:.4f} (mean of 2 seeds, {best.epochs} epoch{'s' * (best.epochs > 1)})" in told
     assert f"the difference is {100 * comparison.difference:+.1f} points (95% interval " in told
 
 

@@ -98,6 +98,11 @@ class Cell:
         return self.trained_parameters > 0
 
     @property
+    def epochs(self) -> int:
+        """Passes over the training data; the same for every seed."""
+        return int(self.runs[0].spec["training"]["epochs"]) if self.trains else 0
+
+    @property
     def efficient(self) -> bool:
         """Whether it trains something, and at most :data:`EFFICIENT_SHARE`."""
         return self.trains and self.share <= EFFICIENT_SHARE

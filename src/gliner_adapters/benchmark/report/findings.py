@@ -76,7 +76,7 @@ def smallest_near(runs: CorpusRuns, base: str) -> Iterator[Text]:
         f"the smallest method within {100 * NEAR:g} point of full fine-tuning is ",
         Code(smallest.method),
         f": {smallest.trained_parameters:,} trained parameters ({percent(smallest.share)}), macro F1 ",
-        f"{f1(smallest.macro_f1)} against {f1(full.macro_f1)}.",
+        f"{f1(smallest.macro_f1)} ({_epochs_of(smallest)}) against {f1(full.macro_f1)} ({_epochs_of(full)}).",
     )
 
 
@@ -116,7 +116,12 @@ def _where(runs: CorpusRuns, base: str) -> tuple[Inline, ...]:
 
 
 def _seeds(cell: Cell) -> str:
-    return f" (mean of {len(cell.runs)} seeds)" if len(cell.runs) > 1 else " (one seed)"
+    seeds = f"mean of {len(cell.runs)} seeds" if len(cell.runs) > 1 else "one seed"
+    return f" ({seeds}, {_epochs_of(cell)})"
+
+
+def _epochs_of(cell: Cell) -> str:
+    return f"{cell.epochs} epoch{'s' * (cell.epochs != 1)}"
 
 
 def _p(comparison: Comparison) -> str:

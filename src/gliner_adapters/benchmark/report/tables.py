@@ -46,6 +46,7 @@ def score_table(runs: CorpusRuns, intervals: Mapping[Cell, Interval]) -> Table:
         ("micro F1 at 0.5", lambda cell: spread(cell.values("at_half", "micro_f1"))),
         ("trained parameters", lambda cell: measured(cell.trained_parameters, "")),
         ("share", lambda cell: Number(percent(cell.share), cell.share)),
+        ("epochs", lambda cell: measured(cell.epochs, "")),
         ("saved", lambda cell: size(cell.mean("shipped_bytes"))),
         ("deployable", lambda cell: size(cell.mean("deployable_bytes"))),
         ("training", lambda cell: measured(cell.mean("seconds"), "s")),
