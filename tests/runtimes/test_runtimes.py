@@ -127,7 +127,7 @@ def test_the_base_stays_as_it_is(runtime: Runtime, tiny: Tiny, cache: Path) -> N
     assert not any(module.training for module in base.network.modules())
 
 
-@pytest.mark.parametrize("method", ["heads", "full", "lora", "label-embeddings"])
+@pytest.mark.parametrize("method", ["heads", "full", "lora", "lora+head-deltas", "label-embeddings"])
 def test_adapters_run_in_a_runtime(method: str, tiny: Tiny, cache: Path) -> None:
     """Each with its own text encoder, if it has one."""
     needed("onnx")
