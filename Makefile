@@ -91,7 +91,7 @@ benchmark-smoke: $(INSTALLED) ## Run a small comparison on the sample corpus (mi
 	$(BIN)/gliner-adapters benchmark report runs/smoke
 
 benchmark: $(INSTALLED) ## Run the whole comparison, or what is left of it (a day on two cores)
-	for plan in default uni label-efficiency; do \
+	for plan in default uni label-efficiency ranks; do \
 		$(BIN)/gliner-adapters benchmark run benchmark/plans/$$plan.toml --output benchmark/runs $(ARGS) || exit; done
 	$(BIN)/gliner-adapters benchmark report benchmark/runs
 

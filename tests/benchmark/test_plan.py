@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gliner_adapters.benchmark.plan import Plan, expand, read_plan
+from gliner_adapters.benchmark.plan import Plan, read_plan
+from gliner_adapters.benchmark.specs import expand
 from gliner_adapters.errors import ConfigError
 
 PLANS = Path(__file__).parents[2] / "benchmark" / "plans"
@@ -67,6 +68,20 @@ def test_the_narrowest_override_wins_and_rates_add_up() -> None:
     assert (lora.training.epochs, lora.training.seed, lora.options) == (2, 1, {"rank": 8})
 
 
+def test_variants_of_a_method_stand_beside_it() -> None:
+    variants = [{"name": "lora4", "method": "lora", "options": {"rank": 4}}]
+    overrides = [{"methods": ["lora4"], "options": {"alpha": 8}}, {"methods": ["lora"], "options": {"dropout": 0.0}}]
+    runs = expand(plan(methods=["lora", "lora4"], variants=variants, overrides=overrides)).runs
+    assert [spec.name for spec in runs] == ["bi_lora_sample_all_seed1", "bi_lora4_sample_all_seed1"]
+    assert [(spec.method, spec.variant, spec.options) for spec in runs] == [
+        ("lora", None, {"dropout": 0.0}),
+        ("lora", "lora4", {"rank": 4, "alpha": 8}),
+    ]
+    # The name alone decides nothing: the same settings are the same run, whatever it is called.
+    spelt_out = plan(methods=["lora"], overrides=[{"options": {"rank": 4, "alpha": 8}}])
+    assert expand(spelt_out).runs[0].digest == runs[1].digest
+
+
 def test_a_limit_for_trying_out_makes_runs_one() -> None:
     assert names(plan(limits=[2, 50, "all"]), limit=4) == ["bi_heads_sample_2_seed1", "bi_heads_sample_4_seed1"]
 
@@ -116,6 +131,9 @@ BASE = '[[bases]]\nname = "bi"\narchitecture = "bi"\n'
         (HEAD.replace("heads", "hats") + BASE, "methods: .*unknown method 'hats'"),
         (HEAD.replace("sample", "simple") + BASE, "corpora: .*simple"),
         (HEAD + BASE.replace('"bi"\na', '"b/i"\na'), "bases.0.name: "),
+        (HEAD + BASE + '[[variants]]\nname = "heads"\nmethod = "heads"\n', "variants.0.name: 'heads' is taken"),
+        (HEAD + BASE + '[[variants]]\nname = "lora4"\nmethod = "lora"\n', "'lora4' is not among the plan's methods"),
+        (HEAD.replace("heads", "x") + BASE + '[[variants]]\nname = "x"\nmethod = "hats"\n', "unknown method 'hats'"),
         (HEAD + BASE + '[[overrides]]\nmethods = ["full"]\n', "overrides.0.methods: 'full' is not among"),
     ],
 )
@@ -139,4 +157,4 @@ def test_yaml_and_a_plan_that_is_not_there(tmp_path: Path) -> None:
 def test_the_plans_that_come_with_the_project(path: Path) -> None:
     """They expand, and every method in them fits a base."""
     found = read_plan(path)
-    assert {spec.method for spec in expand(found).runs} == set(found.methods)
+    assert {spec.variant or spec.method for spec in expand(found).runs} == set(found.methods)

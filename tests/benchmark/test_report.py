@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bases import TinyBase
-from gliner_adapters.benchmark.plan import Plan, expand
+from gliner_adapters.benchmark.plan import Plan
 from gliner_adapters.benchmark.readme_comparison import readme_section
 from gliner_adapters.benchmark.report import comparison_report, drawing, read_runs, write_report
 from gliner_adapters.benchmark.report.cells import by_corpus
@@ -30,6 +30,7 @@ from gliner_adapters.benchmark.report.page import Code, Excerpt, Heading, Number
 from gliner_adapters.benchmark.report.paired import comparisons
 from gliner_adapters.benchmark.report.tables import STUDY, epoch_seconds
 from gliner_adapters.benchmark.runner import execute
+from gliner_adapters.benchmark.specs import expand
 from gliner_adapters.cli import app
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.errors import DataError
@@ -369,6 +370,19 @@ def test_what_an_untrained_base_beats_is_not_on_the_front(complete: Path, tmp_pa
         for path in folder.glob("*_zero-shot_*/metrics.json"):
             path.write_text(json.dumps(json.loads(path.read_text()) | {"macro_f1": untrained}))
         assert front_of(folder)[-1:] == top
+
+
+def test_a_variant_is_a_row_of_its_own(complete: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(complete, folder)
+    shutil.copytree(next(folder.glob("*_heads_*")), folder / "twin")
+    record = json.loads((folder / "twin" / "run.json").read_text())
+    record["spec"]["variant"] = "heads-again"
+    (folder / "twin" / "run.json").write_text(json.dumps(record))
+    (again,) = [cell for cell in read_runs(folder) if cell.method == "heads-again"]
+    (heads,) = [cell for cell in read_runs(folder) if (cell.method, cell.limit) == ("heads", again.limit)]
+    assert len(again.runs) == 1
+    assert len(heads.runs) == len({run.spec["training"]["seed"] for run in heads.runs})
 
 
 def front_of(folder: Path) -> list[float]:

@@ -16,9 +16,10 @@ from bases import TinyBase
 from gliner_adapters.api import evaluate
 from gliner_adapters.benchmark.found import read_found
 from gliner_adapters.benchmark.measures import other_wordings
-from gliner_adapters.benchmark.plan import Plan, RunSpec, expand, read_plan
+from gliner_adapters.benchmark.plan import Plan, read_plan
 from gliner_adapters.benchmark.results import REQUIRED
 from gliner_adapters.benchmark.runner import execute, execute_all, state
+from gliner_adapters.benchmark.specs import RunSpec, expand
 from gliner_adapters.cli import app
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.corpora.registry import corpus_info

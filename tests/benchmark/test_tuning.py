@@ -17,7 +17,8 @@ import torch
 from typer.testing import CliRunner
 
 from bases import LABELS, TinyBase
-from gliner_adapters.benchmark.plan import expand, read_plan
+from gliner_adapters.benchmark.plan import read_plan
+from gliner_adapters.benchmark.specs import expand
 from gliner_adapters.benchmark.tuning import Setting, Trial, Tuning, tune, tuning_setting, write_tuning
 from gliner_adapters.benchmark.tuning.report import best_override, report
 from gliner_adapters.cli import app

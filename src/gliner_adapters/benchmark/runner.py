@@ -29,8 +29,8 @@ from gliner_adapters.adapters.config import CONFIG_FILE
 from gliner_adapters.api import adapt, evaluate, shipped_bytes, unfinished
 from gliner_adapters.benchmark.found import write_found
 from gliner_adapters.benchmark.measures import MEASURES, Measure
-from gliner_adapters.benchmark.plan import RunSpec
 from gliner_adapters.benchmark.run_files import ADAPTER_FOLDER, METRICS_FILE, PREDICTIONS_FILE, SPEC_FILE
+from gliner_adapters.benchmark.specs import RunSpec
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.errors import ConfigError, GlinerAdaptersError
 from gliner_adapters.evaluation import keep_labels

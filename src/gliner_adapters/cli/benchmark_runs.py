@@ -33,8 +33,9 @@ def run(
 
     gliner-adapters benchmark run benchmark/plans/smoke.toml --output runs
     """
-    from gliner_adapters.benchmark.plan import expand, read_plan
+    from gliner_adapters.benchmark.plan import read_plan
     from gliner_adapters.benchmark.runner import execute_all, state
+    from gliner_adapters.benchmark.specs import expand
     from gliner_adapters.errors import ConfigError
 
     expansion = expand(read_plan(plan), limit)

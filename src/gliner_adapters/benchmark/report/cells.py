@@ -57,7 +57,7 @@ class Cell:
     """The runs that differ in their seed only.
 
     Attributes:
-        corpus, base, method: by the names that the plan gives.
+        corpus, base, method: by the names that the plan gives; a variant's name stands for its method.
         limit: training documents; ``None`` for all.
         runs: at least one.
     """
@@ -184,7 +184,8 @@ def read_runs(folder: str | Path) -> list[Cell]:
     groups: dict[tuple[str, str, str, int | None], list[FinishedRun]] = {}
     for path in sorted(Path(folder).glob(f"*/{METRICS_FILE}")):
         run = _read_run(path.parent)
-        key = (run.metrics["corpus"], run.spec["base"]["name"], run.spec["method"], run.spec["limit"])
+        method = run.spec.get("variant") or run.spec["method"]
+        key = (run.metrics["corpus"], run.spec["base"]["name"], method, run.spec["limit"])
         groups.setdefault(key, []).append(run)
     if not groups:
         raise DataError("no finished run here; `benchmark run` makes them", Path(folder))
