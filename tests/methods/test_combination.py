@@ -215,7 +215,8 @@ def test_a_rate_is_that_of_who_trains(method: str, tiny_base: TinyBase) -> None:
 def test_rates_by_ingredient(tiny_base: TinyBase) -> None:
     adapter = attach("lora+heads", tiny_base.base, LABELS)
     groups = build_optimiser(adapter, quick(learning_rates={"span_head": 0.25})).param_groups
-    assert {group["peak_lr"] for group in groups} == {0.25, 5e-4}
+    own = adapter.learning_rates
+    assert {group["peak_lr"] for group in groups} == {0.25, own["text_deltas"], own["label_head"]}
     with pytest.raises(ConfigError, match=r"'lora\+heads' does not train label_encoder; it trains text_deltas, span"):
         build_optimiser(adapter, quick(learning_rates={"label_encoder": 0.25}))
 
