@@ -20,11 +20,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods.base import Adapter, Options, Part, register, sharing_copy
+from gliner_adapters.methods.lora import check_rank, target_names
 from gliner_adapters.methods.search import Real, Whole
 from gliner_adapters.model import Base, Parts
-from gliner_adapters.model.parts import unused_parameters
 
 
 class HeadDeltasOptions(Options):
@@ -84,21 +83,13 @@ def _with_deltas(head: Part, options: HeadDeltasOptions) -> Part:
     Raises:
         ConfigError: the rank is larger than a layer's.
     """
-    idle = unused_parameters(head)
-    names = [
-        name for name, module in head.named_modules() if isinstance(module, nn.Linear) and f"{name}.weight" not in idle
-    ]
+    names = target_names(head, "all-linear")
+    check_rank(HeadDeltas.name, options.rank, head, names)
     biases = [f"{name}.bias" for name in names if head.get_submodule(name).bias is not None]
     duplicate = sharing_copy(head, biases)
     for name in names:
         layer = duplicate.get_submodule(name)
         assert isinstance(layer, nn.Linear)
-        smallest = min(layer.weight.shape)
-        if options.rank > smallest:
-            raise ConfigError(
-                f"options of method 'head-deltas': rank {options.rank} is no low rank where a layer has {smallest} "
-                "dimensions"
-            )
         parametrize.register_parametrization(layer, "weight", _Delta(layer.weight, options.rank, options.alpha))
     return duplicate
 

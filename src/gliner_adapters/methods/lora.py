@@ -155,11 +155,8 @@ def with_deltas(encoder: Part, options: LoraOptions) -> Part:
     tuner = _TUNERS[options.tuner]
     chosen = {theirs: getattr(options, ours) for ours, theirs in tuner.fields.items()}
     targets = target_names(model, options.targets)
-    smallest = min(min(model.get_submodule(name).weight.shape) for name in targets)
-    if options.rank is not None and options.rank > smallest:
-        raise ConfigError(
-            f"options of method 'lora': rank {options.rank} is no low rank where a layer has {smallest} dimensions"
-        )
+    if options.rank is not None:
+        check_rank(Lora.name, options.rank, model, targets)
     peft.inject_adapter_in_model(getattr(peft, tuner.config)(target_modules=targets, **chosen, **tuner.fixed), model)
     for layer in model.modules():
         if isinstance(layer, BaseTunerLayer):
@@ -178,6 +175,19 @@ def merged(encoder: Part) -> Part:
         parent, _, own = name.rpartition(".")
         setattr(duplicate.get_submodule(parent), own, layer.get_base_layer())
     return duplicate
+
+
+def check_rank(method: str, rank: int, model: Any, targets: list[str]) -> None:
+    """A rank must be one that each of these layers can have.
+
+    Raises:
+        ConfigError: it is larger.
+    """
+    smallest = min(min(model.get_submodule(name).weight.shape) for name in targets)
+    if rank > smallest:
+        raise ConfigError(
+            f"options of method {method!r}: rank {rank} is no low rank where a layer has {smallest} dimensions"
+        )
 
 
 def target_names(model: nn.Module, targets: str | list[str]) -> list[str]:

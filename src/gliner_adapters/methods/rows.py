@@ -25,7 +25,6 @@ class RowsInUse(nn.Module):
 
     def __init__(self, table: nn.Embedding, ids: Tensor) -> None:
         super().__init__()
-        self.embedding_dim = table.embedding_dim
         ids = torch.unique(ids)
         own = torch.full((table.num_embeddings,), -1, dtype=torch.long, device=table.weight.device)
         own[ids] = torch.arange(len(ids), device=own.device)
