@@ -150,10 +150,11 @@ def epoch_table(runs: CorpusRuns) -> Table | None:
         return None
     timed.sort(key=lambda pair: -pair[1][1])
     rows = tuple((*who(cell), measured(first, "s", 1), measured(later, "s", 1)) for cell, (first, later) in timed)
-    caption = (
+    caption: Text = (
         "Seconds of an epoch, scoring on devel included. Where the text encoder stays frozen, its word vectors are "
-        "computed once, in the first. Runs may have had other runs beside them, so these are no comparison of speeds; "
-        "`benchmark epochs` makes one, and CPU seconds depend less on it."
+        "computed once, in the first. Runs may have had other runs beside them, so these are no comparison of speeds: ",
+        Code("benchmark epochs"),
+        " makes one, and CPU seconds depend less on it.",
     )
     return Table(caption, ("method", "base", "first epoch", "a later epoch"), rows, sorted_by=3)
 
