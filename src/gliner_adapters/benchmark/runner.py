@@ -35,6 +35,7 @@ from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.errors import ConfigError, GlinerAdaptersError
 from gliner_adapters.evaluation import keep_labels
 from gliner_adapters.model import Base, load_base
+from gliner_adapters.model.devices import find_device
 from gliner_adapters.provenance import provenance
 from gliner_adapters.training import FeatureStore
 
@@ -78,7 +79,11 @@ def _missing(spec: RunSpec, folder: Path) -> list[Measure]:
 
 
 def execute(
-    spec: RunSpec, folder: Path, data_dir: Path | None = None, store: FeatureStore | None = None
+    spec: RunSpec,
+    folder: Path,
+    data_dir: Path | None = None,
+    store: FeatureStore | None = None,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Do a run in this process, or what is left of it.
 
@@ -89,6 +94,7 @@ def execute(
         folder: the run's own.
         data_dir: where registered corpora lie.
         store: word vectors that several runs share.
+        device: where to compute.
 
     Returns:
         The content of `metrics.json`: the record of :func:`~gliner_adapters.api.evaluate`, with the run's ``name``,
@@ -107,7 +113,7 @@ def execute(
     if found == "finished":
         return _read(folder / METRICS_FILE)
     planned = spec.base
-    base = load_base(planned.load, revision=planned.revision, architecture=planned.architecture)
+    base = load_base(planned.load, revision=planned.revision, architecture=planned.architecture, device=device)
     if base.architecture != planned.architecture:
         raise ConfigError(
             f"base {planned.name}: the plan declares a {planned.architecture}-encoder, but {planned.load} is a "
@@ -160,7 +166,7 @@ def _deployable_bytes(trained: TrainedAdapter) -> int | None:
 
 
 def execute_all(
-    specs: Sequence[RunSpec], output: Path, data_dir: Path | None = None, jobs: int = 1
+    specs: Sequence[RunSpec], output: Path, data_dir: Path | None = None, jobs: int = 1, device: str = "cpu"
 ) -> Iterator[Outcome]:
     """Do runs that are not finished, each in a process of its own; a failing one does not stop the others.
 
@@ -169,15 +175,19 @@ def execute_all(
         output: the folder that theirs lie in.
         data_dir: where registered corpora lie.
         jobs: processes at a time; the processor's cores are shared out among them.
+        device: where they compute; a GPU is shared by all of them.
 
     Yields:
         How each run ended, as it ends.
     """
+    found = str(find_device(device))  # once, rather than in every run
     threads = max(1, torch.get_num_threads() // jobs)
     features = output / FEATURES_FOLDER
     waiting = [spec for spec in specs if state(spec, output / spec.name) != "finished"]
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(_in_process, spec, output / spec.name, data_dir, features, threads) for spec in waiting]
+        futures = [
+            pool.submit(_in_process, spec, output / spec.name, data_dir, features, threads, found) for spec in waiting
+        ]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -186,12 +196,15 @@ def execute_all(
     shutil.rmtree(features, ignore_errors=True)
 
 
-def _in_process(spec: RunSpec, folder: Path, data_dir: Path | None, features: Path, threads: int) -> Outcome:
+def _in_process(
+    spec: RunSpec, folder: Path, data_dir: Path | None, features: Path, threads: int, device: str
+) -> Outcome:
     """Start a process for a run and wait for it."""
     # Spawned, not forked: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(sender, spec, folder, data_dir, features, threads), name=spec.name)
+    given = (sender, spec, folder, data_dir, features, threads, device)
+    process = context.Process(target=_child, args=given, name=spec.name)
     process.start()
     sender.close()
     try:
@@ -204,11 +217,17 @@ def _in_process(spec: RunSpec, folder: Path, data_dir: Path | None, features: Pa
 
 
 def _child(
-    sender: Connection, spec: RunSpec, folder: Path, data_dir: Path | None, features: Path, threads: int
+    sender: Connection,
+    spec: RunSpec,
+    folder: Path,
+    data_dir: Path | None,
+    features: Path,
+    threads: int,
+    device: str,
 ) -> None:
     torch.set_num_threads(threads)
     store = FeatureStore(features, keep=True)
-    sender.send(_attempt(spec.name, lambda: execute(spec, folder, data_dir, store)))
+    sender.send(_attempt(spec.name, lambda: execute(spec, folder, data_dir, store, device)))
 
 
 def _attempt(name: str, run: Callable[[], dict[str, Any]]) -> Outcome:

@@ -23,6 +23,7 @@ def run(
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, each a process.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and what would be done.")] = False,
     data_dir: o.DataDir = None,
+    device: o.Device = "cpu",
 ) -> None:
     """Do the runs of a plan: a folder each, with adapter, predictions and metrics.
 
@@ -51,7 +52,7 @@ def run(
             typer.echo(f"{spec.name}\t{found}\t{todo[found]}")
         return
     failed = 0
-    for outcome in execute_all(specs, output, data_dir, jobs):
+    for outcome in execute_all(specs, output, data_dir, jobs, device):
         failed += outcome.error is not None
         told = f"macro F1 {outcome.macro_f1:.4f}" if outcome.macro_f1 is not None else f"FAILED: {outcome.error}"
         typer.echo(f"{outcome.name}: {told}", err=True)

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from gliner_adapters.model.score import BLOCK, factors, hidden_block, is_factorisable, score_spans, span_windows
+from gliner_adapters.model.score import (
+    factors,
+    hidden_block,
+    hidden_room,
+    is_factorisable,
+    score_spans,
+    span_windows,
+)
 
 
 @torch.inference_mode()
@@ -46,12 +53,12 @@ def score_columns(
     readers = readers.to(starts.dtype)
     out = starts.new_zeros(words.shape[0], max_width, columns.shape[1])
     windows = span_windows(ends, max_width)
-    room = starts.new_empty(BLOCK, max_width, starts.shape[1])
+    room = hidden_room(starts, max_width)
     for first, end, chosen in _runs(lengths, columns):
         own = readers[chosen].t()
-        for i in range(first, end, BLOCK):
+        for i in range(first, end, len(room)):
             hidden = hidden_block(starts[:end], windows[:end], None, i, room)
-            rows = out[i : min(i + BLOCK, end)].view(-1, out.shape[2])
+            rows = out[i : min(i + len(room), end)].view(-1, out.shape[2])
             torch.mm(hidden.view(-1, hidden.shape[-1]), own, out=rows[:, : own.shape[1]])
     offsets = bias.float()[on_device.clamp(min=0)].masked_fill_(absent, -torch.inf)
     sizes = torch.tensor(lengths, device=words.device)

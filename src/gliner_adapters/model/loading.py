@@ -15,6 +15,7 @@ from transformers import AutoConfig
 
 from gliner_adapters.errors import BaseModelError
 from gliner_adapters.model.base import Architecture, Base
+from gliner_adapters.model.devices import find_device
 from gliner_adapters.model.embedded import BASE_FILE, embedded_folder, from_delta
 from gliner_adapters.model.fresh import from_encoder
 from gliner_adapters.model.hub import fetch_snapshot
@@ -48,7 +49,9 @@ def load_base(
 
     Raises:
         BaseModelError: nothing there, an unsupported kind of checkpoint, or an unsafe one.
+        ConfigError: no such device here.
     """
+    place = find_device(device)  # before anything is read
     if name.startswith("encoder:"):
         base = from_encoder(name, architecture, allow_pickle)
     elif (embedded := embedded_folder(name)) is not None:
@@ -60,7 +63,7 @@ def load_base(
     else:
         folder, commit = _download(name, revision, allow_pickle)
         base = _from_folder(folder, name, commit, allow_pickle)
-    return base.to(device)
+    return base.to(place)
 
 
 def _download(name: str, revision: str | None, allow_pickle: bool) -> tuple[Path, str]:

@@ -33,8 +33,9 @@ from gliner_adapters.model.dropout import dropout
 
 logger = logging.getLogger(__name__)
 
-#: Words in a block: block x K x 4D numbers are alive at once (about a megabyte at D = 384 in float32).
-BLOCK = 16
+#: Words in a block: block x K x 4D numbers are alive at once. On a processor they should stay in its cache (about a
+#: megabyte at D = 384 in float32); elsewhere few large steps are faster than many small ones.
+BLOCK, BLOCK_ELSEWHERE = 16, 1024
 
 
 def score_spans(head: nn.Module, words: Tensor, lengths: list[int], labels: Tensor, max_width: int) -> Tensor:
@@ -64,7 +65,7 @@ def is_factorisable(head: nn.Module) -> bool:
 
 def valid_spans(lengths: list[int], max_width: int, device: torch.device | str = "cpu") -> Tensor:
     """``(N, K)``: which spans lie within their passage."""
-    left = torch.cat([torch.arange(n, 0, -1, device=device) for n in lengths])
+    left = torch.cat([torch.arange(n, 0, -1) for n in lengths]).to(device)
     return torch.arange(max_width, device=device)[None, :] < left[:, None]
 
 
@@ -165,10 +166,11 @@ class _SpanReader(torch.autograd.Function):
         size, classes = starts.shape[0], readers.shape[0]
         out = starts.new_empty(size, max_width, classes)
         windows = span_windows(ends, max_width)
-        room = starts.new_empty(BLOCK, max_width, starts.shape[1])
-        for i in range(0, size, BLOCK):
+        room = hidden_room(starts, max_width)
+        block = len(room)
+        for i in range(0, size, block):
             hidden = hidden_block(starts, windows, noise, i, room)
-            torch.mm(hidden.view(-1, hidden.shape[-1]), readers.t(), out=out[i : i + BLOCK].view(-1, classes))
+            torch.mm(hidden.view(-1, hidden.shape[-1]), readers.t(), out=out[i : i + block].view(-1, classes))
         return out
 
     @staticmethod
@@ -182,17 +184,18 @@ class _SpanReader(torch.autograd.Function):
         grad_starts = torch.empty_like(starts)
         grad_ends = ends.new_zeros(size + max_width - 1, width)
         grad_readers = torch.zeros_like(readers, dtype=torch.float32)
-        room = starts.new_empty(BLOCK, max_width, width)
-        for i in range(0, size, BLOCK):
+        room = hidden_room(starts, max_width)
+        block = len(room)
+        for i in range(0, size, block):
             hidden = hidden_block(starts, windows, noise, i, room)
-            out = grad[i : i + BLOCK].view(-1, readers.shape[0])
+            out = grad[i : i + block].view(-1, readers.shape[0])
             grad_readers += (out.t() @ hidden.view(-1, width)).float()
             inner = (out @ readers).view_as(hidden)
             # The derivative of ReLU: the gradient where the hidden layer is positive, in one pass over memory.
             torch.ops.aten.threshold_backward.grad_input(inner, hidden, 0, grad_input=inner)
             if noise is not None:
-                inner *= noise[i : i + BLOCK, None]
-            torch.sum(inner, 1, out=grad_starts[i : i + BLOCK])
+                inner *= noise[i : i + block, None]
+            torch.sum(inner, 1, out=grad_starts[i : i + block])
             rows = inner.shape[0]
             for k in range(max_width):
                 grad_ends[i + k : i + k + rows] += inner[:, k]
@@ -207,6 +210,13 @@ def span_windows(ends: Tensor, max_width: int) -> Tensor:
 
 def hidden_block(starts: Tensor, windows: Tensor, noise: Tensor | None, i: int, room: Tensor) -> Tensor:
     """The hidden layer of the spans that start in one block of words, ``(block, K, H)``, made in ``room``."""
-    block = starts[i : i + BLOCK, None]
-    hidden = torch.add(block, windows[i : i + BLOCK], out=room[: block.shape[0]]).relu_()
-    return hidden if noise is None else hidden.mul_(noise[i : i + BLOCK, None])
+    end = i + len(room)
+    block = starts[i:end, None]
+    hidden = torch.add(block, windows[i:end], out=room[: block.shape[0]]).relu_()
+    return hidden if noise is None else hidden.mul_(noise[i:end, None])
+
+
+def hidden_room(starts: Tensor, max_width: int) -> Tensor:
+    """Room for the hidden layer of one block of words, ``(block, K, H)``; no more words than there are."""
+    words = BLOCK if starts.device.type == "cpu" else min(BLOCK_ELSEWHERE, max(1, starts.shape[0]))
+    return starts.new_empty(words, max_width, starts.shape[1])

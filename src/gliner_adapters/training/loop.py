@@ -80,7 +80,8 @@ class Trainer:
         self.base, self.adapter, self.config, self.folder, self.reporter = base, adapter, config, folder, reporter
         self.on_evaluation, self.store = on_evaluation, store
         set_head_dropout(adapter, config.head_dropout)
-        self.accelerator = Accelerator(cpu=base.device.type == "cpu")
+        # Base and adapter are where they belong, which need not be where accelerate would put them.
+        self.accelerator = Accelerator(cpu=base.device.type == "cpu", device_placement=False)
         segmenter = self._segmenter()
         self.passages = segmenter.passages(train_documents, gold=True)
         if not self.passages:
