@@ -59,7 +59,7 @@ def moved(
     adapter = attach(method, base, labels, options)
     generator = torch.Generator().manual_seed(seed)
     for parameter in adapter.trained().values():
-        parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator))
+        parameter.add_(0.02 * torch.randn(parameter.shape, generator=generator).to(parameter))
     return describe(adapter, base, **{"threshold": 0.4, **known})
 
 

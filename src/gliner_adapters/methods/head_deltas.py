@@ -90,7 +90,8 @@ def _with_deltas(head: Part, options: HeadDeltasOptions) -> Part:
     for name in names:
         layer = duplicate.get_submodule(name)
         assert isinstance(layer, nn.Linear)
-        parametrize.register_parametrization(layer, "weight", _Delta(layer.weight, options.rank, options.alpha))
+        delta = _Delta(layer.weight, options.rank, options.alpha).to(layer.weight.device)
+        parametrize.register_parametrization(layer, "weight", delta)
     return duplicate
 
 
