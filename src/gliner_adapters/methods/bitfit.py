@@ -38,7 +38,7 @@ class BitFit(Adapter):
 
     name = "bitfit"
     options_type = BitFitOptions
-    learning_rates = {"text_encoder": 1e-3, "label_encoder": 1e-3, "span_head": 1e-3, "label_head": 1e-3}  # noqa: RUF012
+    learning_rates = {"text_encoder": 8e-3, "label_encoder": 1e-3, "span_head": 8e-3, "label_head": 1e-3}  # noqa: RUF012
     options: BitFitOptions
 
     def build(self, base: Base) -> None:

@@ -19,10 +19,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from gliner_adapters.methods.base import Adapter, own_copy, plain_label_encoder, register
+from gliner_adapters.methods.base import Adapter, Options, own_copy, plain_label_encoder, register
 from gliner_adapters.methods.search import LABEL_STYLES
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder
+
+
+class ExtensionOptions(Options):
+    """Options of the extension."""
+
+    heads: bool = True
+    """Train span head and label head too; off, to see what the transform does alone."""
 
 
 @register
@@ -31,8 +38,10 @@ class Extension(Adapter):
 
     name = "extension"
     architectures = ("bi",)
+    options_type = ExtensionOptions
     search_space = {"label_style": LABEL_STYLES}  # noqa: RUF012
     learning_rates = {"label_transform": 1e-3, "span_head": 5e-4, "label_head": 5e-4}  # noqa: RUF012
+    options: ExtensionOptions
 
     def build(self, base: Base) -> None:
         """A transform that changes nothing yet, and the base's heads."""
@@ -43,14 +52,17 @@ class Extension(Adapter):
         # An unknown piece stands for a word of the label, so it is no special token here.
         special = [i for i in tokenizer.all_special_ids if i != tokenizer.unk_token_id]
         self.label_transform: LabelTransform | None = LabelTransform(encoder.word_embeddings.embedding_dim, special)
-        self.span_head = own_copy(base.parts.span_head)
-        self.label_head = own_copy(base.parts.label_head)
+        if self.options.heads:
+            self.span_head = own_copy(base.parts.span_head)
+            self.label_head = own_copy(base.parts.label_head)
 
     def parts(self, parts: Parts) -> Parts:
-        """The transform stands before the label encoder; both heads are the adapter's."""
+        """The transform stands before the label encoder; the heads that are trained are the adapter's."""
         if self.label_transform is not None:
             encoder = plain_label_encoder(parts, self.name)
             parts = replace(parts, label_encoder=RewritingLabelEncoder(encoder, self.label_transform))
+        if not self.options.heads:
+            return parts
         return replace(parts, span_head=self.span_head, label_head=self.label_head)
 
 

@@ -32,12 +32,12 @@ from gliner_adapters.model.tokens import label_texts
 class InjectionCrossOptions(Options):
     """Options of injection into the joint input."""
 
-    prompt_length: int = Field(4, ge=1)
-    """P, the prompts of each label: a description's gist. At 4, ten labels take 40 of an input's 512 sub-tokens."""
-    pooling: Pooling = "mean"
+    prompt_length: int = Field(11, ge=1)
+    """P, the prompts of each label: a description's gist. At 11, ten labels take 110 of an input's 512 sub-tokens."""
+    pooling: Pooling = "attention"
     """How a description's tokens become P prompts."""
-    hidden: int | None = Field(None, ge=1)
-    """Width of the prompt encoder's MLP; twice that of the word embeddings by default."""
+    hidden: int | None = Field(256, ge=1)
+    """Width of the prompt encoder's MLP; if null, twice that of the word embeddings."""
 
 
 @register
@@ -53,7 +53,7 @@ class InjectionCross(Adapter):
         "hidden": Choice((None, 64, 256)),
     }
     outermost = True
-    learning_rates = {"prompt_encoder": 1e-3}  # noqa: RUF012
+    learning_rates = {"prompt_encoder": 1e-2}  # noqa: RUF012
     options: InjectionCrossOptions
 
     ids: Tensor

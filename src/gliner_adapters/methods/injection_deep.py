@@ -51,12 +51,12 @@ class InjectionDeepOptions(Options):
 
     kind: Literal["keys", "hidden"] = "keys"
     """Keys and values beside a layer's attention (starts at identity), or states in front of a layer's tokens."""
-    prompt_length: int = Field(16, ge=1)
+    prompt_length: int = Field(32, ge=1)
     """P, prompts at each layer."""
     layers: Literal["all"] | list[int] = "all"
     """Which layers, counted from 0. For hidden prompts in ModernBERT, ``all`` are the full-attention ones."""
-    initialisation: Literal["encoded", "random"] = "encoded"
-    """Start from what the base makes of the labels' descriptions at each layer, or from noise of the same scale."""
+    initialisation: Literal["encoded", "random"] = "random"
+    """Start from noise of the scale of a layer's states, or from what the base makes of the labels' descriptions there."""
 
 
 @register
@@ -70,7 +70,7 @@ class InjectionDeep(Adapter):
         "prompt_length": Whole(4, 64, log=True),
         "initialisation": Choice(("encoded", "random")),
     }
-    learning_rates = {"text_prompts": 5e-3}  # noqa: RUF012
+    learning_rates = {"text_prompts": 1.5e-2}  # noqa: RUF012
     options: InjectionDeepOptions
 
     def build(self, base: Base) -> None:

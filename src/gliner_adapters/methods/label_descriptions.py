@@ -38,7 +38,7 @@ class LabelDescriptions(Adapter):
     architectures = ("bi",)
     options_type = LabelDescriptionsOptions
     search_space = {"label_style": LABEL_STYLES}  # noqa: RUF012
-    learning_rates = {"label_encoder": 5e-5, "label_head": 5e-4}  # noqa: RUF012
+    learning_rates = {"label_encoder": 1e-5, "label_head": 2.5e-3}  # noqa: RUF012
 
     def build(self, base: Base) -> None:
         """Start from the base."""

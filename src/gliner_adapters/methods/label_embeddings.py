@@ -40,7 +40,7 @@ class LabelEmbeddings(Adapter):
     architectures = ("bi",)
     options_type = LabelEmbeddingsOptions
     search_space = {"label_style": LABEL_STYLES, "initialisation": Choice(("encoded", "random"))}  # noqa: RUF012
-    learning_rates = {"label_table": 1e-3, "label_head": 5e-4}  # noqa: RUF012
+    learning_rates = {"label_table": 1e-3, "label_head": 4e-3}  # noqa: RUF012
     options: LabelEmbeddingsOptions
 
     def build(self, base: Base) -> None:
