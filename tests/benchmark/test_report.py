@@ -61,7 +61,11 @@ def complete(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
         lower = {name: value - 0.1 for name, value in scores.items()}
         other = {"corpus": "other", "before": scores, "plugged": lower, "unplugged_equal": True}
         words = {"labels": {"gene": "protein-coding gene"}, "adapted": scores, "paraphrased": lower}
-        for name, content in (("forgetting", other), ("paraphrase", words), ("latency", {"ratio": 1.25})):
+        for name, content in (
+            ("forgetting", other),
+            ("paraphrase", words),
+            ("latency", {"ratio": 1.25, "device": "a quiet one"}),
+        ):
             (folder / spec.name / f"{name}.json").write_text(json.dumps(content))
     return folder
 
@@ -127,6 +131,7 @@ def test_scores_and_costs(complete: Path, page: Page) -> None:
     assert found["trained parameters"] == f"{heads.runs[0].metrics['trained_parameters']:,}"
     assert found["deployable"] == f"{statistics.mean(heads.values('deployable_bytes')):,.0f} B"
     assert (found["time per document"], found["seeds"]) == ("1.25 ×", "2")
+    assert "that of the base alone times the figure, on a quiet one." in words(table.caption)
     low, high = map(float, found["95% interval"].split(" to "))
     assert low <= round(statistics.mean(macro), 4) <= high
     assert "Trained on 4 training documents" in words(table.caption)
@@ -166,6 +171,27 @@ def test_findings_are_those_of_the_runs(complete: Path) -> None:
         a, b = (cell_of(complete, method, limit) for method in ("extension", "heads"))
         gap = statistics.mean(a.values("macro_f1")) - statistics.mean(b.values("macro_f1"))
         assert f"{100 * gap:+.1f} points with {limit} training documents (2 seeds, p " in line
+    assert not any("without trained heads" in line for line in told)
+
+
+def test_what_the_extension_does_without_trained_heads(complete: Path, tmp_path: Path) -> None:
+    """Its runs, taken for those of a variant that trains the transform alone, against the base untrained."""
+    for path in complete.iterdir():
+        shutil.copytree(path, tmp_path / path.name)
+        origin = json.loads((path / "run.json").read_text())
+        if origin["spec"]["method"] == "extension":
+            origin["spec"].update(options={"heads": False}, variant="transform")
+            (tmp_path / path.name / "run.json").write_text(json.dumps(origin))
+    runs = by_corpus(read_runs(tmp_path))[0]
+    told = [words(text) for text in findings(runs, Gold(runs), [], 100)]
+    alone, untrained = cell_of(tmp_path, "transform"), cell_of(tmp_path, "zero-shot", None)
+    gap = alone.seeds[1].metrics["macro_f1"] - untrained.macro_f1
+    assert any(
+        f"without trained heads extension stands at {alone.macro_f1:.4f}, the base untrained at "
+        f"{untrained.macro_f1:.4f} ({100 * gap:+.1f} points, p " in line
+        for line in told
+    )
+    assert not any("extension against heads" in line for line in told)
 
 
 def test_the_best_efficient_method_is_told_with_its_test(complete: Path, tmp_path: Path) -> None:

@@ -204,10 +204,9 @@ def test_a_rate_is_that_of_who_trains(method: str, tiny_base: TinyBase) -> None:
     """Both know a rate for heads, and only one trains them."""
     adapter = attach(method, tiny_base.base, LABELS, {"bitfit.heads": False})
     assert adapter.learning_rates == {
-        "text_encoder": 1e-3,
-        "label_encoder": 1e-3,
-        "span_head": 5e-4,
-        "label_head": 5e-4,
+        "text_encoder": METHODS["bitfit"].learning_rates["text_encoder"],
+        "label_encoder": METHODS["bitfit"].learning_rates["label_encoder"],
+        **METHODS["heads"].learning_rates,
     }
 
 

@@ -78,3 +78,20 @@ def test_learns(tiny_base: TinyBase, tmp_path: Path) -> None:
     adapter = attach("extension", tiny_base.base, LABELS)
     learns(tiny_base, adapter, tmp_path)
     assert (adapter.label_transform.norm.weight != 0).all()
+
+
+@on("bi-bert")
+def test_without_heads_the_transform_is_all_that_is_trained(tiny_base: TinyBase, tmp_path: Path) -> None:
+    base = tiny_base.base
+    adapter = attach("extension", base, LABELS, {"heads": False})
+    assert set(adapter.ingredients()) == {"label_transform"}
+    plugged = adapter.parts(base.parts)
+    assert (plugged.span_head, plugged.label_head) == (base.parts.span_head, base.parts.label_head)
+    save_adapter(describe(unlike(adapter), base, threshold=0.5), tmp_path / "deployable", deployable=True)
+    assert set(load_file(tmp_path / "deployable" / "adapter_model.safetensors")) == {"label_vectors"}
+
+
+@on("bi-bert")
+def test_others_may_train_the_heads_instead(tiny_base: TinyBase) -> None:
+    adapter = attach("extension+heads", tiny_base.base, LABELS, {"extension.heads": False})
+    assert set(adapter.ingredients()) == {"label_transform", "span_head", "label_head"}

@@ -94,14 +94,14 @@ def test_options(tiny_base: TinyBase) -> None:
     base = tiny_base.base
     batch = batch_of(base)
     usual = attached(base)
-    assert usual.text_overhead() == 4 * len(LABELS)
+    assert usual.text_overhead() == usual.options.prompt_length * len(LABELS)
     assert attached(base, LABELS[:2], prompt_length=7).text_overhead() == 14
-    sizes = {h: sum(p.numel() for p in attached(base, hidden=h).trained().values()) for h in (8, 64)}
-    assert sizes[64] == sum(p.numel() for p in usual.trained().values()), "twice the width of 32 by default"
+    sizes = {h: sum(p.numel() for p in attached(base, hidden=h).trained().values()) for h in (8, 64, None)}
+    assert sizes[None] == sizes[64], "twice the width of 32"
     assert sizes[8] < sizes[64]
-    attention = attached(base, pooling="attention")
-    assert not torch.allclose(tokens(base, attention, batch), tokens(base, usual, batch), atol=1e-3)
-    assert len(attached(base, pooling="convolution").trained()) == len(usual.trained()) + 2
+    mean = attached(base, pooling="mean")
+    assert not torch.allclose(tokens(base, mean, batch), tokens(base, usual, batch), atol=1e-3)
+    assert len(attached(base, pooling="convolution").trained()) == len(mean.trained()) + 2
     for wrong in ({"prompt_length": 0}, {"hidden": 0}, {"pooling": "max"}):
         with pytest.raises(ConfigError, match=f"options of method 'injection-cross': {next(iter(wrong))}"):
             attached(base, **wrong)

@@ -55,7 +55,7 @@ def test_hidden_prompts_do_not(tiny_base: TinyBase) -> None:
 def test_shapes_and_room(tiny_base: TinyBase) -> None:
     base = tiny_base.base
     shapes = {name: tuple(p.shape) for name, p in attached(base).trained().items()}
-    assert shapes == {"text_prompts.keys": (2, 16, 32), "text_prompts.values": (2, 16, 32), "text_prompts.gates": (2,)}
+    assert shapes == {"text_prompts.keys": (2, 32, 32), "text_prompts.values": (2, 32, 32), "text_prompts.gates": (2,)}
     hidden = attached(base, kind="hidden", prompt_length=5)
     assert {name: tuple(p.shape) for name, p in hidden.trained().items()} == {"text_prompts.states": (2, 5, 32)}
     assert hidden.text_overhead() == 5
@@ -84,7 +84,7 @@ def test_chosen_layers_alone_get_prompts(tiny_base: TinyBase, kind: str) -> None
             context = attention.self(before)[0] + prefix.read(attention.self.query(before), 4)
             expected = model.encoder.layer[1].feed_forward_chunk(attention.output(context, before))
         else:
-            expected = model.encoder.layer[1](torch.cat([states, before], 1))[:, 16:]
+            expected = model.encoder.layer[1](torch.cat([states, before], 1))[:, states.shape[1] :]
         read = last.parts(base.parts).text_encoder(*batch)
     torch.testing.assert_close(read, expected, atol=1e-5, rtol=1e-5)
 
@@ -116,7 +116,7 @@ def test_layers_that_make_no_sense(tiny_base: TinyBase) -> None:
 
 def start(base: Base, kind: str, labels: tuple[Label, ...] = LABELS, **options: Any) -> Tensor:
     """What an adapter's prompts are before training, ``(layers, P, D)``."""
-    adapter = attached(base, labels, kind=kind, **{"prompt_length": 40, **options})
+    adapter = attached(base, labels, kind=kind, **{"prompt_length": 40, "initialisation": "encoded", **options})
     return adapter.get_parameter("text_prompts." + ("states" if kind == "hidden" else "keys")).detach()
 
 
@@ -151,7 +151,7 @@ def test_a_single_prompt_starts_as_the_mean_of_the_descriptions(tiny_base: TinyB
 def test_descriptions_longer_than_an_input(tiny_base: TinyBase) -> None:
     """As much as fits is enough to start from."""
     long = tuple(Label(f"kind {i}", "a disease of the cells " * 20) for i in range(3))
-    adapter = attached(tiny_base.base, long, kind="hidden")
+    adapter = attached(tiny_base.base, long, kind="hidden", initialisation="encoded")
     assert adapter.get_parameter("text_prompts.states").isfinite().all()
 
 
@@ -181,7 +181,7 @@ def test_both_kinds_of_injection(tiny_base: TinyBase) -> None:
     """Prompts in the input of an encoder that has prompts at its layers."""
     base = tiny_base.base
     both = attached(base, method="injection-deep+injection-cross", kind="hidden")
-    assert both.text_overhead() == 16 + 12
+    assert both.text_overhead() == 32 + 11 * len(LABELS)
     cross = attached(base, method="injection-cross")
     before = logits(base, both.parts(base.parts))
     assert not torch.allclose(before, logits(base, cross.parts(base.parts)), atol=1e-2)

@@ -62,6 +62,30 @@ def run(
 
 
 @app.command()
+def latency(
+    folder: Annotated[Path, typer.Argument(help="The folder of the runs.")],
+    data_dir: o.DataDir = None,
+    device: o.Device = "cpu",
+) -> None:
+    """Time reading with each method against its base alone, for runs in a folder that have no such figure.
+
+    Fresh adapters stand for the trained ones: what reading costs follows from what a method adds to the pass. Best on
+    a machine that does nothing else.
+
+    Example:
+
+    gliner-adapters benchmark latency runs
+    """
+    from gliner_adapters.benchmark.latency import time_runs
+
+    def told(run: Path, ratio: float) -> None:
+        typer.echo(f"{run.name}: {ratio:.2f} times the base", err=True)
+
+    if not time_runs(folder, data_dir, device, told):
+        typer.echo(f"every method in {folder} has its figure already", err=True)
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of the runs.")],
     output: Annotated[

@@ -56,7 +56,7 @@ class InjectionDeepOptions(Options):
     layers: Literal["all"] | list[int] = "all"
     """Which layers, counted from 0. For hidden prompts in ModernBERT, ``all`` are the full-attention ones."""
     initialisation: Literal["encoded", "random"] = "random"
-    """Start from noise of the scale of a layer's states, or from what the base makes of the labels' descriptions there."""
+    """Start from noise of a layer's own scale, or from what the base makes of the labels' descriptions there."""
 
 
 @register

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from gliner_adapters.methods import Adapter
+from gliner_adapters.methods.base import Part, sharing_copy
 from gliner_adapters.model import Base, Batch, Encoded, forward
-from gliner_adapters.model.parts import LabelEncoder
+from gliner_adapters.model.parts import LabelEncoder, Parts
 from gliner_adapters.model.predict import Precision, autocast
 
 
@@ -36,6 +37,7 @@ class TrainingModule(nn.Module):
         self.adapter = adapter
         self._base = (base,)  # in a tuple, so that it is no sub-module
         self.precision = precision
+        self._frozen = (_frozen_parts(base.parts, precision),)  # likewise
         self.label_inputs = adapter.label_inputs(base)
         self._encoded = self._encode_once()
 
@@ -56,10 +58,33 @@ class TrainingModule(nn.Module):
         """``(N, K, C)`` logits."""
         base = self._base[0]
         with autocast(base.device, self.precision):
-            parts = self.adapter.parts(base.parts)
+            parts = self.adapter.parts(self._frozen[0])
             if self._encoded is not None:
                 parts = replace(parts, label_encoder=self._encoded[0])
             return forward(parts, batch, self.label_inputs, base.max_width, base.config.subtoken_pooling)
+
+
+def _frozen_parts(parts: Parts, precision: Precision) -> Parts:
+    """The base's parts as a step reads them: encoders that some techniques run in every step hold half matrices.
+
+    Autocast would make the same halves of the same matrices, step after step.
+    """
+    if precision != "bf16":
+        return parts
+    label_encoder = None if parts.label_encoder is None else _with_half_matrices(parts.label_encoder)
+    return replace(parts, text_encoder=_with_half_matrices(parts.text_encoder), label_encoder=label_encoder)
+
+
+@torch.no_grad()
+def _with_half_matrices(part: Part) -> Part:
+    """A copy of a frozen part that computes what autocast would make it compute."""
+    duplicate = sharing_copy(part)
+    for layer in duplicate.modules():
+        if type(layer) is nn.Linear:
+            layer.weight = nn.Parameter(layer.weight.bfloat16(), requires_grad=False)
+            if layer.bias is not None:
+                layer.bias = nn.Parameter(layer.bias.bfloat16(), requires_grad=False)
+    return duplicate
 
 
 def set_head_dropout(adapter: Adapter, dropout: float | None) -> None:

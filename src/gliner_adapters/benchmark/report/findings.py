@@ -8,15 +8,14 @@ from gliner_adapters.benchmark.report.cells import EFFICIENT_SHARE, Cell, Corpus
 from gliner_adapters.benchmark.report.gold import Gold
 from gliner_adapters.benchmark.report.page import Code, Inline, Strong, Text
 from gliner_adapters.benchmark.report.paired import Comparison, compare
-from gliner_adapters.benchmark.report.tables import epoch_seconds
 from gliner_adapters.benchmark.report.wording import documents, f1, listed, p_value, percent, points
 
 #: Near enough to full fine-tuning, in macro F1.
 NEAR = 0.01
 #: Two methods that differ in one idea: the extension's transform of label tokens, beside the same heads.
-EXTENSION, HEADS = "extension", "heads"
-#: A later epoch below this share of full fine-tuning's is worth a sentence.
-CHEAP_EPOCH = 0.5
+EXTENSION, HEADS, UNTRAINED = "extension", "heads", "zero-shot"
+#: A difference is taken for more than chance below this p.
+SIGNIFICANT = 0.05
 
 
 def findings(runs: CorpusRuns, gold: Gold, tested: Sequence[Comparison], resamples: int) -> list[Text]:
@@ -33,7 +32,6 @@ def findings(runs: CorpusRuns, gold: Gold, tested: Sequence[Comparison], resampl
         found += _best_efficient(runs, base, tested)
         found += smallest_near(runs, base)
         found += _extension(runs, base, gold, resamples)
-        found += _epochs(runs, base)
     return found
 
 
@@ -83,32 +81,35 @@ def smallest_near(runs: CorpusRuns, base: str) -> Iterator[Text]:
 def _extension(runs: CorpusRuns, base: str, gold: Gold, resamples: int) -> Iterator[Text]:
     """At each amount of data that both were trained with."""
     parts: list[Inline] = []
+    gains = False
     for limit in dict.fromkeys(cell.limit for cell in runs.cells if cell.trains):
         extension, heads = (runs.find(base, method, limit) for method in (EXTENSION, HEADS))
         comparison = compare(gold, extension, heads, resamples) if extension and heads else None
         if comparison:
             seeds = len(comparison.by_seed)
+            gains |= comparison.difference > 0 and comparison.test.p_value < SIGNIFICANT
             parts.append(
                 f"{points(comparison.difference)} points with {documents(limit)} training documents "
                 f"({seeds} seed{'s' * (seeds > 1)}, p {_p(comparison)})"
             )
     if parts:
-        yield (*_where(runs, base), Code(EXTENSION), " against ", Code(HEADS), ": ", *listed(parts), ".")
+        verdict = "." if gains else "; at none of these is it better beyond chance."
+        yield (*_where(runs, base), Code(EXTENSION), " against ", Code(HEADS), ": ", *listed(parts), verdict)
+    yield from _transform_alone(runs, base, gold, resamples)
 
 
-def _epochs(runs: CorpusRuns, base: str) -> Iterator[Text]:
-    full = runs.reference(base)
-    against = epoch_seconds(full) if full else None
-    if against is None:
-        return
-    cheap: list[Inline] = []
+def _transform_alone(runs: CorpusRuns, base: str, gold: Gold, resamples: int) -> Iterator[Text]:
+    """What the extension's transform does without trained heads, where it was run so."""
+    untrained = runs.find(base, UNTRAINED, None)
     for cell in runs.members:
-        timed = epoch_seconds(cell) if cell.base == base else None
-        if timed and timed[1] <= CHEAP_EPOCH * against[1]:
-            cheap.append(f"{cell.method} {timed[1]:.1f} s (the first {timed[0]:.1f} s)")
-    if cheap:
-        head = f"an epoch after the first costs {against[1]:.1f} s in full fine-tuning, and "
-        yield (*_where(runs, base), head, *listed(cheap), ".")
+        spec = cell.runs[0].spec
+        if untrained is None or cell.base != base or spec["method"] != EXTENSION or spec["options"].get("heads", True):
+            continue
+        comparison = compare(gold, cell, untrained, resamples)
+        if comparison:
+            head = (*_where(runs, base), "without trained heads ", Code(EXTENSION), " stands at ", f1(cell.macro_f1))
+            told = f"{points(comparison.difference)} points, p {_p(comparison)}"
+            yield (*head, f", the base untrained at {f1(untrained.macro_f1)} ({told}).")
 
 
 def _where(runs: CorpusRuns, base: str) -> tuple[Inline, ...]:

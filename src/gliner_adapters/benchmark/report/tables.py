@@ -61,11 +61,17 @@ def score_table(runs: CorpusRuns, intervals: Mapping[Cell, Interval]) -> Table:
         f"Trained on {documents(most)} training documents. F1 on the whole test split: mean ± standard deviation over "
         "seeds, at the threshold that devel prefers; the interval is a bootstrap over test documents. Costs are means "
         "over seeds.",
-        " Time per document is that of the base alone times the figure." if runs_have(runs, "latency") else "",
+        _on_latency(runs) if runs_have(runs, "latency") else "",
     )
     head = tuple(columns[index][0] for index in kept)
     body = tuple(tuple(row[index] for index in kept) for row in rows)
     return Table(caption, head, body, sorted_by=head.index("macro F1"))
+
+
+def _on_latency(runs: CorpusRuns) -> str:
+    """What the time per document is, and where it was taken: not always where the run was."""
+    devices = sorted({str(d) for cell in runs.members for run in cell.runs if (d := run.value("latency", "device"))})
+    return f" Time per document is that of the base alone times the figure, on {' and '.join(devices)}."
 
 
 def type_table(runs: CorpusRuns) -> Table:

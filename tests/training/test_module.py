@@ -1,0 +1,67 @@
+"""The module that is trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from bases import LABELS, TinyBase
+from gliner_adapters.methods import Adapter, attach
+from gliner_adapters.model import Base, collate, forward
+from gliner_adapters.model.passages import Segmenter
+from gliner_adapters.training.module import TrainingModule
+from methods.helpers import on, unlike
+from training.toy import toy_corpus
+
+METHODS = [
+    pytest.param("bi-bert", "extension", {}, id="bi-bert-extension"),
+    pytest.param("bi-deberta", "injection-bi", {}, id="bi-deberta-injection"),
+    pytest.param("bi-bert", "injection-deep", {}, id="bi-bert-keys"),
+    pytest.param("uni-modernbert", "injection-deep", {"kind": "hidden"}, id="uni-modernbert-hidden"),
+    pytest.param("uni-deberta", "injection-cross", {}, id="uni-deberta-cross"),
+    pytest.param("bi-bert", "lora+heads", {}, id="bi-bert-lora"),
+]
+
+
+def gradients(adapter: Adapter, logits: torch.Tensor) -> dict[str, torch.Tensor]:
+    adapter.zero_grad()
+    logits.square().sum().backward()
+    return {name: p.grad.clone() for name, p in adapter.trained().items() if p.grad is not None}
+
+
+@pytest.mark.parametrize(("tiny_base", "method", "options"), METHODS, indirect=["tiny_base"])
+def test_matrices_that_are_halves_already_change_no_bit(
+    tiny_base: TinyBase, method: str, options: dict[str, Any]
+) -> None:
+    """A step of bfloat16 training against autocast over the base's own parts: logits and gradients."""
+    base = tiny_base.base
+    adapter = unlike(attach(method, base, LABELS, options)).eval()
+    batch, inputs = a_batch(base, adapter)
+    module = TrainingModule(base, adapter, "bf16")
+    halves = module(batch)
+    of_halves = gradients(adapter, halves)
+    with torch.autocast("cpu", torch.bfloat16):
+        whole = forward(adapter.parts(base.parts), batch, inputs, base.max_width, base.config.subtoken_pooling)
+    assert torch.equal(halves, whole)
+    of_whole = gradients(adapter, whole)
+    assert of_whole.keys() == of_halves.keys() != set()
+    assert all(torch.equal(of_whole[name], of_halves[name]) for name in of_whole)
+    assert all(p.dtype == torch.float32 for p in base.network.parameters())
+
+
+def a_batch(base: Base, adapter: Adapter) -> tuple[Any, Any]:
+    style = adapter.options.label_style
+    passages = Segmenter(base, LABELS, "sentence", style, reserve=adapter.text_overhead()).passages(toy_corpus(4))
+    prompt = None if base.architecture == "bi" else base.prompt(LABELS, style)
+    return collate(passages, base.text_tokens, prompt, base.config.subtoken_pooling), adapter.label_inputs(base)
+
+
+@on("bi-bert")
+def test_in_full_precision_the_parts_are_the_bases_own(tiny_base: TinyBase) -> None:
+    base = tiny_base.base
+    module = TrainingModule(base, attach("extension", base, LABELS), "fp32")
+    assert module._frozen[0] is base.parts
+    assert replace(module._frozen[0]) == base.parts
