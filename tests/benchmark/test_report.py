@@ -161,7 +161,7 @@ def test_findings_are_those_of_the_runs(complete: Path) -> None:
         smallest = min(near, key=lambda cell: cell.trained_parameters)
         wanted = f"the smallest method within 1 point of full fine-tuning is {smallest.method}: "
     else:
-        wanted = "no other method comes within 1 point of full fine-tuning."
+        wanted = "of 2 other methods none comes within 1 point of full fine-tuning."
     assert any(wanted in line for line in told)
     # These bases are so small that no method trains 13% of them or less.
     efficient = [cell for cell in runs.members if cell.efficient]
@@ -454,6 +454,25 @@ def test_the_readme_section(complete: Path, page: Page, tmp_path: Path) -> None:
     (near,) = [line for line in text.splitlines() if line.startswith("- ")]
     assert f"{near}\n" in (folder / "report.md").read_text()
     assert "of full fine-tuning" in near
+
+
+def test_the_readme_sets_distances_beside_the_study(
+    complete: Path, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a base so large that the heads are a small share of it."""
+    monkeypatch.setitem(STUDY, "sample", {"extension": 0.5, "full": 0.625})
+    for path in complete.iterdir():
+        shutil.copytree(path, tmp_path / path.name)
+        change(tmp_path / path.name, lambda metrics: {**metrics, "total_parameters": 10**7})
+    write_report(page, tmp_path)
+    lines = [line for line in readme_section([tmp_path], root=tmp_path).splitlines() if "The 2026 study's best" in line]
+    full, best = cell_of(tmp_path, "full"), by_corpus(read_runs(tmp_path))[0].best_efficient("tiny")
+    gap = f"{100 * (best.macro_f1 - full.macro_f1):+.1f} points"
+    assert lines == [
+        f"- **sample**: `{best.method}` on `tiny` trains {100 * best.share:.1f}% of the parameters and reaches "
+        f"{best.macro_f1:.4f}, full fine-tuning {full.macro_f1:.4f} ({gap}). The 2026 study's best, with 13%: 0.5000 and "
+        "0.6250 (-12.5)."
+    ]
 
 
 def test_nothing_to_report(tmp_path: Path) -> None:

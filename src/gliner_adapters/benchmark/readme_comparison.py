@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gliner_adapters.benchmark.report.cells import Cell, by_corpus, read_runs
+from gliner_adapters.benchmark.report.cells import Cell, CorpusRuns, by_corpus, read_runs
 from gliner_adapters.benchmark.report.compose import FIGURES_FOLDER, MARKDOWN_FILE
 from gliner_adapters.benchmark.report.findings import smallest_near
 from gliner_adapters.benchmark.report.markdown import markdown_text
-from gliner_adapters.benchmark.report.wording import percent, spread
+from gliner_adapters.benchmark.report.page import Code, Strong, Text
+from gliner_adapters.benchmark.report.tables import STUDY
+from gliner_adapters.benchmark.report.wording import f1, percent, points, spread
 from gliner_adapters.errors import DataError
 from gliner_adapters.markdown import markdown_table
 
@@ -61,6 +63,24 @@ def _table(cells: Sequence[Cell]) -> str:
 
 
 def _near_full(cells: Sequence[Cell]) -> list[str]:
-    """For each corpus and base that was fully fine-tuned, the smallest method that comes near."""
-    found = [text for runs in by_corpus(cells) for base in runs.bases for text in smallest_near(runs, base)]
+    """How near the best parameter-efficient method of a corpus comes, and the smallest one of a base that does."""
+    groups = by_corpus(cells)
+    found = [text for runs in groups for text in _beside_the_study(runs)]
+    found += [text for runs in groups for base in runs.bases for text in smallest_near(runs, base)]
     return ["\n".join(f"- {markdown_text(text)}" for text in found)] if found else []
+
+
+def _beside_the_study(runs: CorpusRuns) -> Iterator[Text]:
+    """The distance to full fine-tuning of the same base, and the study's own."""
+    best = next((cell for cell in runs.members if cell.efficient and runs.reference(cell.base)), None)
+    if best is None or runs.corpus not in STUDY:
+        return
+    full, study = runs.reference(best.base), STUDY[runs.corpus]
+    assert full is not None
+    head = (Strong(runs.corpus), ": ", Code(best.method), " on ", Code(best.base))
+    yield (
+        *head,
+        f" trains {percent(best.share)} of the parameters and reaches {f1(best.macro_f1)}, full fine-tuning "
+        f"{f1(full.macro_f1)} ({points(best.macro_f1 - full.macro_f1)} points). The 2026 study's best, with 13%: "
+        f"{f1(study['extension'])} and {f1(study['full'])} ({points(study['extension'] - study['full'])}).",
+    )
