@@ -470,8 +470,8 @@ def test_the_readme_sets_distances_beside_the_study(
     gap = f"{100 * (best.macro_f1 - full.macro_f1):+.1f} points"
     assert lines == [
         f"- **sample**: `{best.method}` on `tiny` trains {100 * best.share:.1f}% of the parameters and reaches "
-        f"{best.macro_f1:.4f}, full fine-tuning {full.macro_f1:.4f} ({gap}). The 2026 study's best, with 13%: 0.5000 and "
-        "0.6250 (-12.5)."
+        f"{best.macro_f1:.4f}, full fine-tuning {full.macro_f1:.4f} ({gap}). The 2026 study's best, with 13%: 0.5000 "
+        "and 0.6250 (-12.5)."
     ]
 
 
