@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from bases import TinyBase
@@ -136,6 +137,18 @@ def test_runs_share_word_vectors(tiny: Tiny, tmp_path: Path) -> None:
     assert shared["macro_f1"] == alone["macro_f1"]
     weights = [tmp_path / name / "adapter" / "adapter_model.safetensors" for name in ("alone", "second")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_shared_word_vectors_stay_while_another_call_uses_them(tiny: Tiny, tmp_path: Path) -> None:
+    features = tmp_path / ".features"
+    features.mkdir()
+    first, second = runs(tiny, methods=["heads", "extension"])
+    with FileLock(features / "of-another-call.lock"):
+        assert [outcome.error for outcome in execute_all([first], tmp_path)] == [None]
+        kept = {path.name for path in features.glob("*.f16")}
+        assert len(kept) == 2, "training and devel"
+    assert [outcome.error for outcome in execute_all([second], tmp_path)] == [None]
+    assert not features.exists(), "the last one removes them, and locks that nobody holds are nobody's"
 
 
 def test_a_run_killed_after_training_is_only_scored(finished: Path, tiny: Tiny, tmp_path: Path) -> None:

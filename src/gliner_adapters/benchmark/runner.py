@@ -17,12 +17,15 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import torch
+from filelock import FileLock, Timeout
 
 from gliner_adapters.adapters import TrainedAdapter, load_adapter, save_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE
@@ -41,7 +44,7 @@ from gliner_adapters.training import FeatureStore
 
 #: Ending of a file that is being written.
 PART = ".part"
-#: Where runs share word vectors, within the folder of all runs; it is removed when all are done.
+#: Where runs share word vectors, within the folder of all runs; the last call that uses it removes it.
 FEATURES_FOLDER = ".features"
 
 State = Literal["new", "unfinished", "finished", "other"]
@@ -182,9 +185,8 @@ def execute_all(
     """
     found = str(find_device(device))  # once, rather than in every run
     threads = max(1, torch.get_num_threads() // jobs)
-    features = output / FEATURES_FOLDER
     waiting = [spec for spec in specs if state(spec, output / spec.name) != "finished"]
-    with ThreadPoolExecutor(jobs) as pool:
+    with _shared_features(output) as features, ThreadPoolExecutor(jobs) as pool:
         futures = [
             pool.submit(_in_process, spec, output / spec.name, data_dir, features, threads, found) for spec in waiting
         ]
@@ -193,7 +195,29 @@ def execute_all(
                 yield future.result()
         finally:  # interrupted: those that have not begun must not begin
             pool.shutdown(wait=False, cancel_futures=True)
-    shutil.rmtree(features, ignore_errors=True)
+
+
+@contextmanager
+def _shared_features(output: Path) -> Iterator[Path]:
+    """The folder of shared word vectors, removed at the end unless another call still uses it.
+
+    Each call holds a lock file there. What is interrupted leaves the vectors for the call that goes on.
+    """
+    folder = output / FEATURES_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{uuid4().hex}.lock"):
+        yield folder
+    if not any(_held(lock) for lock in folder.glob("*.lock")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _held(lock: Path) -> bool:
+    """Whether a process holds a lock file; one that was killed does not."""
+    try:
+        FileLock(lock).acquire(timeout=0).lock.release()
+    except Timeout:
+        return True
+    return False
 
 
 def _in_process(

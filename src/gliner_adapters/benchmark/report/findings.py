@@ -66,7 +66,7 @@ def smallest_near(runs: CorpusRuns, base: str) -> Iterator[Text]:
     near = [cell for cell in others if cell.macro_f1 >= full.macro_f1 - NEAR]
     where = _where(runs, base)
     if not near:
-        yield (*where, f"of {len(others)} other methods none comes within {100 * NEAR:g} point of full fine-tuning.")
+        yield (*where, f"no other method that was run comes within {100 * NEAR:g} point of full fine-tuning.")
         return
     smallest = min(near, key=lambda cell: (cell.trained_parameters, -cell.macro_f1))
     yield (
