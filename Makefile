@@ -90,9 +90,10 @@ benchmark-smoke: $(INSTALLED) ## Run a small comparison on the sample corpus (mi
 	$(BIN)/gliner-adapters benchmark run benchmark/plans/smoke.toml --output runs/smoke $(ARGS)
 	$(BIN)/gliner-adapters benchmark report runs/smoke
 
-benchmark: $(INSTALLED) ## Run the whole comparison, or what is left of it (a day on two cores)
+benchmark: $(INSTALLED) ## Run the whole comparison, or what is left of it (days on two cores; ARGS="--device cuda --jobs 8")
 	for plan in default uni label-efficiency ranks; do \
 		$(BIN)/gliner-adapters benchmark run benchmark/plans/$$plan.toml --output benchmark/runs $(ARGS) || exit; done
+	$(BIN)/gliner-adapters benchmark latency benchmark/runs
 	$(BIN)/gliner-adapters benchmark report benchmark/runs
 
 benchmark-serving: $(INSTALLED) ## Measure many adapters on one base, other runtimes, epochs, and the server under load

@@ -161,8 +161,14 @@ def _write(axes: Axes, name: str, anchor: tuple[float, float], box: Box, colour:
     if far:
         ends = [tuple(invert.transform(point)) for point in (anchor, nearest)]
         axes.plot(*zip(*ends, strict=True), color=colour, linewidth=0.5, zorder=2, scalex=False, scaley=False)
-    across, up = invert.transform((box.left + _AIR / 2, (box.bottom + box.top) / 2))
-    axes.text(across, up, name, fontsize=_NAME_SIZE, ha="left", va="center", color=drawing.INK, zorder=4)
+    # Held at the side towards the anchor: in another resolution a name may be a little wider, and grows away from it.
+    side, place = "center", (box.left + box.right) / 2
+    if box.left >= anchor[0]:
+        side, place = "left", box.left + _AIR / 2
+    elif box.right <= anchor[0]:
+        side, place = "right", box.right - _AIR / 2
+    across, up = invert.transform((place, (box.bottom + box.top) / 2))
+    axes.text(across, up, name, fontsize=_NAME_SIZE, ha=side, va="center", color=drawing.INK, zorder=4)
 
 
 def _extent(axes: Axes, name: str) -> tuple[float, float]:
