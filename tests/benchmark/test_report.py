@@ -456,6 +456,24 @@ def test_the_readme_section(complete: Path, page: Page, tmp_path: Path) -> None:
     assert "of full fine-tuning" in near
 
 
+def test_the_readme_says_what_comes_near_on_every_corpus(complete: Path, page: Page, tmp_path: Path) -> None:
+    """On one corpus both others are as good as full fine-tuning, on the other one the larger of them alone."""
+    scores = {"sample": dict.fromkeys(("full", "heads", "extension"), 0.5), "other": {"heads": 0.3, "extension": 0.495}}
+    for path in complete.iterdir():
+        for corpus, given in scores.items():
+
+            def moved(metrics: dict[str, Any], corpus: str = corpus, given: Any = given) -> dict[str, Any]:
+                return {**metrics, "corpus": corpus, "macro_f1": given.get(metrics["method"], 0.5)}
+
+            shutil.copytree(path, tmp_path / f"{corpus}-{path.name}")
+            change(tmp_path / f"{corpus}-{path.name}", moved)
+    write_report(page, tmp_path)
+    smallest, share = cell_of(complete, "extension"), f"{100 * cell_of(complete, 'extension').share:.1f}%"
+    assert smallest.trained_parameters > cell_of(complete, "heads").trained_parameters
+    wanted = f"- The smallest method with `tiny` that comes within it on both corpora is `extension`: {share} of the "
+    assert f"{wanted}parameters.\n" in readme_section([tmp_path], root=tmp_path)
+
+
 def test_the_readme_sets_distances_beside_the_study(
     complete: Path, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

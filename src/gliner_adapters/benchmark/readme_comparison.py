@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gliner_adapters.benchmark.report.cells import Cell, CorpusRuns, by_corpus, read_runs
 from gliner_adapters.benchmark.report.compose import FIGURES_FOLDER, MARKDOWN_FILE
-from gliner_adapters.benchmark.report.findings import smallest_near
+from gliner_adapters.benchmark.report.findings import near_full, smallest_near
 from gliner_adapters.benchmark.report.markdown import markdown_text
 from gliner_adapters.benchmark.report.page import Code, Strong, Text
 from gliner_adapters.benchmark.report.tables import STUDY
@@ -67,7 +67,20 @@ def _near_full(cells: Sequence[Cell]) -> list[str]:
     groups = by_corpus(cells)
     found = [text for runs in groups for text in _beside_the_study(runs)]
     found += [text for runs in groups for base in runs.bases for text in smallest_near(runs, base)]
+    found += _near_everywhere(groups)
     return ["\n".join(f"- {markdown_text(text)}" for text in found)] if found else []
+
+
+def _near_everywhere(groups: Sequence[CorpusRuns]) -> Iterator[Text]:
+    """Of each base, the smallest method that comes near full fine-tuning on every one of several corpora."""
+    for base in dict.fromkeys(base for runs in groups for base in runs.bases):
+        near = [{cell.method: cell for cell in near_full(runs, base)} for runs in groups]
+        common = [cell for method, cell in near[0].items() if all(method in each for each in near)]
+        if len(groups) > 1 and common:
+            smallest = min(common, key=lambda cell: cell.trained_parameters)
+            every = "both" if len(groups) == 2 else f"all {len(groups)}"
+            head = ("The smallest method with ", Code(base), f" that comes within it on {every} corpora is ")
+            yield (*head, Code(smallest.method), f": {percent(smallest.share)} of the parameters.")
 
 
 def _beside_the_study(runs: CorpusRuns) -> Iterator[Text]:

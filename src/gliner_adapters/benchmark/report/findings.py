@@ -57,13 +57,21 @@ def _tested(comparison: Comparison) -> Iterator[Inline]:
     yield f" (95% interval {points(interval.low)} to {points(interval.high)}, p {_p(comparison)})"
 
 
+def near_full(runs: CorpusRuns, base: str) -> list[Cell]:
+    """The methods that come near full fine-tuning of a base; none where that was not run."""
+    full = runs.reference(base)
+    if full is None:
+        return []
+    others = [c for c in runs.members if c.base == base and c.trains and c is not full]
+    return [cell for cell in others if cell.macro_f1 >= full.macro_f1 - NEAR]
+
+
 def smallest_near(runs: CorpusRuns, base: str) -> Iterator[Text]:
     """Which method comes near full fine-tuning of a base with the fewest trained parameters, if that was run."""
     full = runs.reference(base)
-    others = [c for c in runs.members if c.base == base and c.trains and c is not full]
-    if full is None or not others:
+    if full is None or not any(c.base == base and c.trains and c is not full for c in runs.members):
         return
-    near = [cell for cell in others if cell.macro_f1 >= full.macro_f1 - NEAR]
+    near = near_full(runs, base)
     where = _where(runs, base)
     if not near:
         yield (*where, f"no other method that was run comes within {100 * NEAR:g} point of full fine-tuning.")
