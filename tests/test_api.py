@@ -17,8 +17,7 @@ from gliner_adapters.adapters import load_adapter, save_adapter
 from gliner_adapters.api import adapt, draw, evaluate, shipped_bytes
 from gliner_adapters.documents import Document, write_documents
 from gliner_adapters.errors import ConfigError, DataError
-from gliner_adapters.training import Reporter
-from training.toy import quick, toy_corpus
+from training.toy import Stopper, quick, toy_corpus
 
 FILES = {"adapter_config.json", "adapter_model.safetensors", "README.md", "run"}
 LABELS = ("cell line", "chemical", "disease")
@@ -138,19 +137,6 @@ def test_nothing_is_overwritten_unasked(tiny: Tiny, corpus_folder: Path, tmp_pat
     assert second[0] != first[0]
     run(overwrite=True)
     assert weights(out)[0] == first[0]
-
-
-class Stopper(Reporter):
-    """Ends a run from within, at a step."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(quiet=True)
-        self.step = step
-
-    def advance(self, steps: int, sentences: int, loss: float | None = None) -> None:
-        super().advance(steps, sentences, loss)
-        if self.what == "training" and self.done == self.step:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("method", ["full", "heads"])

@@ -21,7 +21,7 @@ from gliner_adapters.methods import attach
 from gliner_adapters.model import load_base
 from gliner_adapters.training import Reporter, TrainingConfig, train
 from gliner_adapters.training.checkpoints import tensors_of
-from training.toy import quick, tensors_equal, toy_corpus
+from training.toy import Stopper, quick, tensors_equal, toy_corpus
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
@@ -73,19 +73,6 @@ def test_adapters_are_mixed_there(recipe: str, tiny: Tiny) -> None:
             assert_close(document, alone[name][index], adapters[name].config.threshold)
 
 
-class Stop(Reporter):
-    """Ends a run with an error, at a step."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(quiet=True)
-        self.step = step
-
-    def advance(self, steps: int, sentences: int, loss: float | None = None) -> None:
-        super().advance(steps, sentences, loss)
-        if self.what == "training" and self.done == self.step:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("method", ["full", "heads", "label-embeddings", "lora+heads"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_resumed_run_learns_the_same(method: str, precision: str, tiny: Tiny, tmp_path: Path) -> None:
@@ -95,7 +82,7 @@ def test_a_resumed_run_learns_the_same(method: str, precision: str, tiny: Tiny, 
         folder = tmp_path / f"run{len(learned)}"
         for stop in stops:
             with pytest.raises(KeyboardInterrupt):
-                run(tiny, method, config, folder, Stop(stop))
+                run(tiny, method, config, folder, Stopper(stop))
         learned.append(run(tiny, method, config, folder, None))
     assert tensors_equal(learned[0], learned[1])
     assert tensors_equal(learned[0], learned[2])

@@ -52,6 +52,19 @@ def quick(**changes: Any) -> TrainingConfig:
     return TrainingConfig(**{"epochs": 3, "batch_size": 6, "precision": "fp32", "warmup": 0.2, **changes})
 
 
+class Stopper(Reporter):
+    """Ends a run from within, at a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(quiet=True)
+        self.step = step
+
+    def advance(self, steps: int, sentences: int, loss: float | None = None) -> None:
+        super().advance(steps, sentences, loss)
+        if self.what == "training" and self.done == self.step:
+            raise KeyboardInterrupt
+
+
 class Killer(Reporter):
     """Ends its own process, as the out-of-memory killer would, at a step or at an evaluation of the run."""
 
