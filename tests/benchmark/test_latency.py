@@ -1,4 +1,4 @@
-"""Reading times for runs whose weights are gone."""
+"""Reading times for runs that have none."""
 
 from __future__ import annotations
 

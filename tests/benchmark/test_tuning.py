@@ -19,12 +19,12 @@ from typer.testing import CliRunner
 from bases import LABELS, TinyBase
 from gliner_adapters.benchmark.plan import read_plan
 from gliner_adapters.benchmark.specs import expand
-from gliner_adapters.benchmark.tuning import Setting, Trial, Tuning, tune, tuning_setting, write_tuning
+from gliner_adapters.benchmark.tuning import Setting, Trial, Tuning, overview, tune, tuning_setting, write_tuning
 from gliner_adapters.benchmark.tuning.report import best_override, report
 from gliner_adapters.cli import app
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.documents import write_documents
-from gliner_adapters.errors import ConfigError
+from gliner_adapters.errors import ConfigError, DataError
 from gliner_adapters.methods import METHODS, attach, get_method
 from gliner_adapters.methods.search import Choice
 from gliner_adapters.model import load_base
@@ -274,6 +274,24 @@ def test_the_files(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -> None:
     first = {path.name: path.read_bytes() for path in written}
     again = {path.name: path.read_bytes() for path in write_tuning(setting, tuning, tmp_path)}
     assert again == first
+
+
+def test_several_tunings_in_one_table(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -> None:
+    setting = setting_of(tiny, corpus_folder)
+    searched, alone = made_up(setting), made_up(setting).trials[:1]
+    for name, tuning in (("b", searched), ("a", Tuning(setting.identity(), alone, {}))):
+        (tmp_path / name).mkdir()
+        write_tuning(setting, tuning, tmp_path / name)
+    done = CliRunner().invoke(app, ["benchmark", "tunings", str(tmp_path), "-o", str(tmp_path / "README.md")])
+    assert done.exit_code == 0, done.output
+    first, second = (tmp_path / "README.md").read_text().splitlines()[-2:]
+    size, epochs = setting.identity()["documents"]["train"], setting.training.epochs
+    base = f"`{setting.base.id}` | {size} | {epochs}"
+    assert first == f"| [a](a/report.md) | {base} | 1 of 1 completed | 0.5000 | 0.5000 | +0.0 | own settings |"
+    best = "span_head 0.0002, label_head 0.0002"
+    assert second == f"| [b](b/report.md) | {base} | 5 of 7 completed | 0.5000 | 0.7500 | +25.0 | {best} |"
+    with pytest.raises(DataError, match="no tuning here"):
+        overview(tmp_path / "a")
 
 
 def test_the_best_goes_into_a_plan(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -> None:

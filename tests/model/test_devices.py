@@ -18,7 +18,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match=r"device 'cuda' is not usable here \(torch .*\); use cpu"):
+    with pytest.raises(ConfigError, match=r"device 'cuda' is not usable here: torch .* sees no GPU; use cpu"):
         find_device("cuda")
     with pytest.raises(ConfigError, match=r"no device 'gpu'; use cpu"):
         find_device("gpu")
@@ -41,6 +41,10 @@ def test_each_process_of_a_launch_has_its_own_gpu(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert find_device("cuda") == torch.device("cuda", 1)
     assert find_device("cuda:0") == torch.device("cuda", 0)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert find_device("cuda") == torch.device("cuda", 1)
+    with pytest.raises(ConfigError, match="device 'cuda:0' would be that of all processes; give `cuda`"):
+        find_device("cuda:0")
 
 
 def test_the_processor_is_always_there() -> None:

@@ -1,4 +1,4 @@
-"""How long reading takes with an adapter, for runs whose weights are gone.
+"""How long reading takes with an adapter, for runs that have no such figure.
 
 What reading costs follows from what an adapter adds to the pass, hardly from what it has learned. So a fresh adapter of
 the run's method and options stands for the trained one, and runs that trained side by side, on a machine too busy to
@@ -18,7 +18,7 @@ import torch
 from gliner_adapters.adapters import describe
 from gliner_adapters.benchmark.measures import latency
 from gliner_adapters.benchmark.plan import PlannedBase
-from gliner_adapters.benchmark.run_files import METRICS_FILE, SPEC_FILE
+from gliner_adapters.benchmark.run_files import METRICS_FILE, SPEC_FILE, write_json
 from gliner_adapters.benchmark.specs import RunSpec
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.errors import ConfigError
@@ -68,7 +68,7 @@ def time_runs(
     runs = untimed(folder)
     for run in runs:
         measured = _time(run, load(_spec(run).base), data_dir)
-        (run / LATENCY_FILE).write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+        write_json(run / LATENCY_FILE, measured)
         done(run, measured["ratio"])
     return len(runs)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gliner_adapters.benchmark.report.cells import Cell, CorpusRuns, by_corpus, read_runs
 from gliner_adapters.benchmark.report.compose import FIGURES_FOLDER, MARKDOWN_FILE
-from gliner_adapters.benchmark.report.findings import near_full, smallest_near
+from gliner_adapters.benchmark.report.findings import NEAR, near_full, smallest_near
 from gliner_adapters.benchmark.report.markdown import markdown_text
 from gliner_adapters.benchmark.report.page import Code, Strong, Text
 from gliner_adapters.benchmark.report.tables import STUDY
@@ -74,12 +74,13 @@ def _near_full(cells: Sequence[Cell]) -> list[str]:
 def _near_everywhere(groups: Sequence[CorpusRuns]) -> Iterator[Text]:
     """Of each base, the smallest method that comes near full fine-tuning on every one of several corpora."""
     for base in dict.fromkeys(base for runs in groups for base in runs.bases):
-        near = [{cell.method: cell for cell in near_full(runs, base)} for runs in groups]
-        common = [cell for method, cell in near[0].items() if all(method in each for each in near)]
+        found = [{cell.method: cell for cell in near_full(runs, base)} for runs in groups]
+        common = [cell for method, cell in found[0].items() if all(method in each for each in found)]
         if len(groups) > 1 and common:
             smallest = min(common, key=lambda cell: cell.trained_parameters)
             every = "both" if len(groups) == 2 else f"all {len(groups)}"
-            head = ("The smallest method with ", Code(base), f" that comes within it on {every} corpora is ")
+            near = f" that comes within {100 * NEAR:g} point of full fine-tuning on {every} corpora is "
+            head = ("The smallest method with ", Code(base), near)
             yield (*head, Code(smallest.method), f": {percent(smallest.share)} of the parameters.")
 
 
@@ -91,9 +92,10 @@ def _beside_the_study(runs: CorpusRuns) -> Iterator[Text]:
     full, study = runs.reference(best.base), STUDY[runs.corpus]
     assert full is not None
     head = (Strong(runs.corpus), ": ", Code(best.method), " on ", Code(best.base))
+    ours, theirs = points(best.macro_f1 - full.macro_f1), points(study["extension"] - study["full"])
     yield (
         *head,
         f" trains {percent(best.share)} of the parameters and reaches {f1(best.macro_f1)}, full fine-tuning "
-        f"{f1(full.macro_f1)} ({points(best.macro_f1 - full.macro_f1)} points). The 2026 study's best, with 13%: "
-        f"{f1(study['extension'])} and {f1(study['full'])} ({points(study['extension'] - study['full'])}).",
+        f"{f1(full.macro_f1)} ({ours} points). The 2026 study: {f1(study['extension'])} with 13%, {f1(study['full'])} "
+        f"with all ({theirs} points).",
     )

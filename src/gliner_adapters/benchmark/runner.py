@@ -32,7 +32,14 @@ from gliner_adapters.adapters.config import CONFIG_FILE
 from gliner_adapters.api import adapt, evaluate, shipped_bytes, unfinished
 from gliner_adapters.benchmark.found import write_found
 from gliner_adapters.benchmark.measures import MEASURES, Measure
-from gliner_adapters.benchmark.run_files import ADAPTER_FOLDER, METRICS_FILE, PREDICTIONS_FILE, SPEC_FILE
+from gliner_adapters.benchmark.run_files import (
+    ADAPTER_FOLDER,
+    METRICS_FILE,
+    PART,
+    PREDICTIONS_FILE,
+    SPEC_FILE,
+    write_json,
+)
 from gliner_adapters.benchmark.specs import RunSpec
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.errors import ConfigError, GlinerAdaptersError
@@ -42,8 +49,6 @@ from gliner_adapters.model.devices import find_device
 from gliner_adapters.provenance import provenance
 from gliner_adapters.training import FeatureStore
 
-#: Ending of a file that is being written.
-PART = ".part"
 #: Where runs share word vectors, within the folder of all runs; the last call that uses it removes it.
 FEATURES_FOLDER = ".features"
 
@@ -130,7 +135,7 @@ def execute(
         trained = load_adapter(folder / ADAPTER_FOLDER, base)
         measured = MEASURES[measure](trained, corpus, data_dir, spec.training.precision)
         adapted = {name: metrics[name] for name in ("macro_f1", "micro_f1")}
-        _write(folder / f"{measure}.json", {"adapted": adapted, **measured, **provenance(base.device)})
+        write_json(folder / f"{measure}.json", {"adapted": adapted, **measured, **provenance(base.device)})
     return metrics
 
 
@@ -138,7 +143,7 @@ def _train_and_score(spec: RunSpec, folder: Path, base: Base, corpus: Corpus, st
     """What scores need, `metrics.json` last."""
     folder.mkdir(parents=True, exist_ok=True)
     origin = {"base_fingerprint": base.fingerprint, **provenance(base.device)}
-    _write(folder / SPEC_FILE, {"name": spec.name, "digest": spec.digest, "spec": spec.model_dump(), **origin})
+    write_json(folder / SPEC_FILE, {"name": spec.name, "digest": spec.digest, "spec": spec.model_dump(), **origin})
     adapter = folder / ADAPTER_FOLDER
     if unfinished(adapter) or not (adapter / CONFIG_FILE).is_file():
         adapt(
@@ -157,7 +162,7 @@ def _train_and_score(spec: RunSpec, folder: Path, base: Base, corpus: Corpus, st
     labels = [label.name for label in corpus.labels]
     write_found(folder / PREDICTIONS_FILE, keep_labels(result.predictions, labels))
     metrics = {"name": spec.name, "digest": spec.digest, "limit": spec.limit, **result.record}
-    _write(folder / METRICS_FILE, {**metrics, "deployable_bytes": _deployable_bytes(trained)})
+    write_json(folder / METRICS_FILE, {**metrics, "deployable_bytes": _deployable_bytes(trained)})
 
 
 def _deployable_bytes(trained: TrainedAdapter) -> int | None:
@@ -204,11 +209,19 @@ def _shared_features(output: Path) -> Iterator[Path]:
     Each call holds a lock file there. What is interrupted leaves the vectors for the call that goes on.
     """
     folder = output / FEATURES_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{uuid4().hex}.lock"):
+    output.mkdir(parents=True, exist_ok=True)
+    guard = FileLock(output / f"{FEATURES_FOLDER}.lock")  # one call at a time comes or goes
+    with guard:
+        folder.mkdir(exist_ok=True)
+        own = FileLock(folder / f"{uuid4().hex}.lock")
+        own.acquire()
+    try:
         yield folder
-    if not any(_held(lock) for lock in folder.glob("*.lock")):
-        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        own.release()
+    with guard:
+        if not any(_held(lock) for lock in folder.glob("*.lock")):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _held(lock: Path) -> bool:
@@ -267,10 +280,3 @@ def _attempt(name: str, run: Callable[[], dict[str, Any]]) -> Outcome:
 def _read(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON at once or not at all, so that a killed run leaves no half of a file."""
-    beside = path.with_name(path.name + PART)
-    beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    beside.replace(path)

@@ -11,7 +11,7 @@ from rich.console import Console
 from gliner_adapters.cli import benchmark_inference, benchmark_load, benchmark_runs
 from gliner_adapters.cli import options as o
 from gliner_adapters.cli.benchmark_serving import serving
-from gliner_adapters.cli.benchmark_tune import tune
+from gliner_adapters.cli.benchmark_tune import tune, tunings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Measure.")
 app.add_typer(benchmark_runs.app)
@@ -19,6 +19,7 @@ app.add_typer(benchmark_load.app)
 app.add_typer(benchmark_inference.app)
 app.command()(serving)
 app.command()(tune)
+app.command()(tunings)
 
 
 @app.command()

@@ -72,3 +72,23 @@ def tune(
     tuning = run(setting, output, trials=trials, minutes=timeout, reporter=reporter)
     for path in write_tuning(setting, tuning, output):
         reporter.say(f"wrote {path}")
+
+
+def tunings(
+    folder: Annotated[Path, typer.Argument(help="A folder whose folders are those of tunings.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the table there.")] = None,
+) -> None:
+    """What several tunings found, in one Markdown table.
+
+    Example:
+
+    gliner-adapters benchmark tunings tuned -o tuned/README.md
+    """
+    from gliner_adapters.benchmark.tuning import overview
+
+    page = overview(folder)
+    if output is None:
+        typer.echo(page, nl=False)
+    else:
+        output.write_text(page, encoding="utf-8")
+        typer.echo(f"wrote {output}", err=True)

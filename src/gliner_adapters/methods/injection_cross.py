@@ -9,7 +9,8 @@
 Each label has prompts of its own, in the order of the labels, between the opening special token and the label prompt.
 They are put in as word embeddings, so the encoder itself numbers, normalises and reads them like words that nobody
 wrote; what it makes of them is dropped. A text has so much less room, and is cut into windows where it no longer
-fits. A fresh adapter is close to a base that reads the descriptions, pooled, before the labels; it is not the base.
+fits. A fresh adapter is not the base: with mean pooling it is close to one that reads the descriptions, pooled, before
+the labels; with attention each prompt starts as a random mean of the description's words.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class InjectionCrossOptions(Options):
     """Options of injection into the joint input."""
 
     prompt_length: int = Field(11, ge=1)
-    """P, the prompts of each label: a description's gist. At 11, ten labels take 110 of an input's 512 sub-tokens."""
+    """P, the prompts of each label: a description's gist. At 11, ten labels take 110 of an input's 512 sub-tokens; with
+    many labels fewer are better."""
     pooling: Pooling = "attention"
     """How a description's tokens become P prompts."""
     hidden: int | None = Field(256, ge=1)

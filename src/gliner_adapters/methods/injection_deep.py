@@ -8,9 +8,9 @@
 
 `keys` adds what the tokens read from P trained keys and values, times a gate that starts at 0: a fresh adapter is
 exactly the base. It takes no room in the input. `hidden` lets each layer read P trained states before the text's.
-They take part of every token's attention whatever their values are, so a fresh adapter is *not* the base; it starts
-close to a base that reads the labels' descriptions. The room they take is taken from the text, so that attention
-spans no more tokens than the encoder knows.
+They take part of every token's attention whatever their values are, so a fresh adapter is *not* the base; started from
+the labels' descriptions, it is close to a base that reads them. The room they take is taken from the text, so that
+attention spans no more tokens than the encoder knows.
 
 In ModernBERT, hidden prompts go to its full-attention layers only: in a sliding-window layer just the first words
 would see them. Keys are seen by all words in all layers.

@@ -8,8 +8,8 @@ import torch
 
 from gliner_adapters.errors import ConfigError
 
-#: What `accelerate launch` and `torchrun` tell each process: its number on this machine.
-LOCAL_RANK = "LOCAL_RANK"
+#: What `accelerate launch` and `torchrun` tell each process: its number on this machine, and how many there are in all.
+LOCAL_RANK, WORLD_SIZE = "LOCAL_RANK", "WORLD_SIZE"
 
 
 def find_device(name: str | torch.device) -> torch.device:
@@ -21,7 +21,7 @@ def find_device(name: str | torch.device) -> torch.device:
         name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
     Raises:
-        ConfigError: there is no device of that name, or not on this machine.
+        ConfigError: there is no device of that name, or not on this machine, or one GPU is given to several processes.
     """
     try:
         device = torch.device(name)
@@ -29,9 +29,12 @@ def find_device(name: str | torch.device) -> torch.device:
         raise ConfigError(f"no device {str(name)!r}; use {', '.join(available_devices())}") from None
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", int(os.environ.get(LOCAL_RANK, "0")))
+    elif device.type == "cuda" and int(os.environ.get(WORLD_SIZE, "1")) > 1 and not isinstance(name, torch.device):
+        raise ConfigError(f"device {name!r} would be that of all processes; give `cuda`, and each takes one of its own")
     known = available_devices()
     if str(device) not in known and device.type not in known:
-        reason = "" if device.type != "cuda" or torch.cuda.is_available() else f" (torch {torch.__version__})"
+        blind = device.type == "cuda" and not torch.cuda.is_available()
+        reason = f": torch {torch.__version__} sees no GPU" if blind else ""
         raise ConfigError(f"device {str(name)!r} is not usable here{reason}; use {', '.join(known)}")
     return device
 

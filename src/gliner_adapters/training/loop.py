@@ -80,6 +80,8 @@ class Trainer:
         self.base, self.adapter, self.config, self.folder, self.reporter = base, adapter, config, folder, reporter
         self.on_evaluation, self.store = on_evaluation, store
         set_head_dropout(adapter, config.head_dropout)
+        if base.device.type == "cuda":  # dropout's generator and the memory's meter are those of the current device
+            torch.cuda.set_device(base.device)
         # Base and adapter are where they belong, which need not be where accelerate would put them.
         self.accelerator = Accelerator(cpu=base.device.type == "cpu", device_placement=False)
         segmenter = self._segmenter()

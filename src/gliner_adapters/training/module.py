@@ -37,7 +37,7 @@ class TrainingModule(nn.Module):
         self.adapter = adapter
         self._base = (base,)  # in a tuple, so that it is no sub-module
         self.precision = precision
-        self._frozen = (_frozen_parts(base.parts, precision),)  # likewise
+        self._frozen = (self._frozen_parts(),)  # likewise
         self.label_inputs = adapter.label_inputs(base)
         self._encoded = self._encode_once()
 
@@ -54,6 +54,23 @@ class TrainingModule(nn.Module):
         with autocast(base.device, self.precision):
             return (EncodedLabels(encoder(*self.label_inputs)),)
 
+    def _frozen_parts(self) -> Parts:
+        """The base's parts as a step reads them: encoders that it runs through an adapter's prompts hold half matrices.
+
+        Autocast would make the same halves of the same matrices, step after step.
+        """
+        base = self._base[0]
+        parts, plugged = base.parts, self.adapter.parts(base.parts)
+        if self.precision == "fp32":
+            return parts
+        if not self.adapter.leaves_text_alone(base) and _reads(plugged.text_encoder, parts.text_encoder):
+            parts = replace(parts, text_encoder=_with_half_matrices(parts.text_encoder))
+        own = parts.label_encoder
+        # One that stays the base's own is not run at all: see _encode_once.
+        if own is not None and plugged.label_encoder is not own and _reads(plugged.label_encoder, own):
+            parts = replace(parts, label_encoder=_with_half_matrices(own))
+        return parts
+
     def forward(self, batch: Batch | Encoded) -> Tensor:
         """``(N, K, C)`` logits."""
         base = self._base[0]
@@ -64,15 +81,10 @@ class TrainingModule(nn.Module):
             return forward(parts, batch, self.label_inputs, base.max_width, base.config.subtoken_pooling)
 
 
-def _frozen_parts(parts: Parts, precision: Precision) -> Parts:
-    """The base's parts as a step reads them: encoders that some techniques run in every step hold half matrices.
-
-    Autocast would make the same halves of the same matrices, step after step.
-    """
-    if precision != "bf16":
-        return parts
-    label_encoder = None if parts.label_encoder is None else _with_half_matrices(parts.label_encoder)
-    return replace(parts, text_encoder=_with_half_matrices(parts.text_encoder), label_encoder=label_encoder)
+def _reads(encoder: nn.Module | None, original: nn.Module) -> bool:
+    """Whether an encoder runs the very modules of another one."""
+    own = {id(module) for module in original.modules()}
+    return encoder is not None and any(id(module) in own for module in encoder.modules())
 
 
 @torch.no_grad()

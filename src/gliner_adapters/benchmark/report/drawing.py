@@ -6,6 +6,7 @@ settings count.
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 HATCHES = ("", "////", "....")
 LINES = ("-", "--", "-.", ":")
 DPI = 150
+#: A number of two digits or more before its point: what stands behind the second decimal is less than anyone sees.
+_COORDINATE = re.compile(r"(?<![\d.])(\d{2,}\.\d{2})\d+")
 #: Inches of one panel.
 PANEL_WIDTH, PANEL_HEIGHT = 5.6, 4.3
 
@@ -102,5 +105,6 @@ def save(figure: Figure) -> Drawn:
     dateless: dict[str, Any] = {"Date": None, "Creator": None}
     figure.savefig(svg, format="svg", metadata=dateless)
     figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-    text = "\n".join(line.rstrip() for line in svg.getvalue().splitlines())
+    text = "\n".join(line.strip() for line in svg.getvalue().splitlines())
+    text = _COORDINATE.sub(r"\1", text)
     return Drawn(text + "\n", png.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 
 from gliner_adapters.benchmark.report.cells import EFFICIENT_SHARE, Cell, CorpusRuns
@@ -12,7 +13,7 @@ from gliner_adapters.benchmark.report.wording import documents, f1, listed, p_va
 
 #: Near enough to full fine-tuning, in macro F1.
 NEAR = 0.01
-#: Two methods that differ in one idea: the extension's transform of label tokens, beside the same heads.
+#: The extension's transform of label tokens is judged beside the same heads without it, and alone beside the base.
 EXTENSION, HEADS, UNTRAINED = "extension", "heads", "zero-shot"
 #: A difference is taken for more than chance below this p.
 SIGNIFICANT = 0.05
@@ -58,12 +59,17 @@ def _tested(comparison: Comparison) -> Iterator[Inline]:
 
 
 def near_full(runs: CorpusRuns, base: str) -> list[Cell]:
-    """The methods that come near full fine-tuning of a base; none where that was not run."""
+    """The methods that come near full fine-tuning of a base on the seeds that both have; none where it was not run."""
     full = runs.reference(base)
     if full is None:
         return []
-    others = [c for c in runs.members if c.base == base and c.trains and c is not full]
-    return [cell for cell in others if cell.macro_f1 >= full.macro_f1 - NEAR]
+    others = [c for c in runs.members if c.base == base and c.trains and c is not full and c.common_seeds(full)]
+    return [cell for cell in others if _score(cell, full) >= _score(full, cell) - NEAR]
+
+
+def _score(cell: Cell, other: Cell) -> float:
+    """Mean macro F1 over the seeds that another cell has, too."""
+    return statistics.mean(cell.seeds[seed].metrics["macro_f1"] for seed in cell.common_seeds(other))
 
 
 def smallest_near(runs: CorpusRuns, base: str) -> Iterator[Text]:
@@ -77,12 +83,14 @@ def smallest_near(runs: CorpusRuns, base: str) -> Iterator[Text]:
         yield (*where, f"no other method that was run comes within {100 * NEAR:g} point of full fine-tuning.")
         return
     smallest = min(near, key=lambda cell: (cell.trained_parameters, -cell.macro_f1))
+    seeds = len(smallest.common_seeds(full))
     yield (
         *where,
         f"the smallest method within {100 * NEAR:g} point of full fine-tuning is ",
         Code(smallest.method),
         f": {smallest.trained_parameters:,} trained parameters ({percent(smallest.share)}), macro F1 ",
-        f"{f1(smallest.macro_f1)} ({_epochs_of(smallest)}) against {f1(full.macro_f1)} ({_epochs_of(full)}).",
+        f"{f1(_score(smallest, full))} ({_epochs_of(smallest)}) against {f1(_score(full, smallest))} "
+        f"({_epochs_of(full)}) on {seeds} common seed{'s' * (seeds != 1)}.",
     )
 
 
@@ -115,9 +123,11 @@ def _transform_alone(runs: CorpusRuns, base: str, gold: Gold, resamples: int) ->
             continue
         comparison = compare(gold, cell, untrained, resamples)
         if comparison:
-            head = (*_where(runs, base), "without trained heads ", Code(EXTENSION), " stands at ", f1(cell.macro_f1))
+            loss = spec["training"]["loss"]
+            head = (*_where(runs, base), "without trained heads ", Code(EXTENSION), f" (loss {loss}) stands at ")
             told = f"{points(comparison.difference)} points, p {_p(comparison)}"
-            yield (*head, f", the base untrained at {f1(untrained.macro_f1)} ({told}).")
+            here, there = f1(_score(cell, untrained)), f1(untrained.macro_f1)
+            yield (*head, here, f" with the first seed, the base untrained at {there} ({told}).")
 
 
 def _where(runs: CorpusRuns, base: str) -> tuple[Inline, ...]:

@@ -120,7 +120,7 @@ def _table(table: Table) -> str:
 def _cell(cell: Text | Number) -> str:
     if not isinstance(cell, Number):
         return f"<td>{_text(cell)}</td>"
-    order = "" if cell.order is None else f' data-order="{cell.order!r}"'
+    order = "" if cell.order is None else f' data-order="{cell.order:.9g}"'
     tint = f' style="--share: {cell.share:.3f}"' if cell.share else ""
     return f'<td class="number"{order}{tint}>{_text(cell.text)}</td>'
 

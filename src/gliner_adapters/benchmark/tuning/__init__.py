@@ -15,9 +15,10 @@ except ImportError as error:
         f"tuning needs optuna and matplotlib ({error}); install them with pip install 'gliner-adapters[benchmark]'"
     ) from error
 
+from gliner_adapters.benchmark.tuning.overview import overview
 from gliner_adapters.benchmark.tuning.report import write_tuning
 from gliner_adapters.benchmark.tuning.setting import Setting, tuning_setting
 from gliner_adapters.benchmark.tuning.study import tune
 from gliner_adapters.benchmark.tuning.trials import Trial, Tuning
 
-__all__ = ["Setting", "Trial", "Tuning", "tune", "tuning_setting", "write_tuning"]
+__all__ = ["Setting", "Trial", "Tuning", "overview", "tune", "tuning_setting", "write_tuning"]

@@ -132,17 +132,18 @@ def _trial_table(tuning: Tuning) -> str:
 
 
 def _row(trial: Trial, names: list[str]) -> list[str]:
-    shown: Mapping[str, Any] = trial.parameters
+    tried: Mapping[str, Any] = trial.parameters
     return [
         str(trial.number),
         trial.state,
         "" if trial.macro_f1 is None else f"{trial.macro_f1:.4f}",
         str(max(trial.curve, default=0)),
         "" if trial.seconds is None else f"{trial.seconds:.1f}",
-        *(_value(shown[name]) if name in shown else "" for name in names),
+        *(shown(tried[name]) if name in tried else "" for name in names),
         trial.note,
     ]
 
 
-def _value(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A parameter's value for a table."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
