@@ -15,7 +15,7 @@ from benchmark.test_runner import runs
 from gliner_adapters.benchmark.latency import untimed
 from gliner_adapters.benchmark.runner import execute
 from gliner_adapters.cli import app
-from gliner_adapters.errors import ConfigError
+from gliner_adapters.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def folder(tiny: Callable[[str], TinyBase], tmp_path_factory: pytest.TempPathFac
 
 def test_the_first_seed_of_what_trains_on_all_documents_is_timed(folder: Path) -> None:
     expected = {"tiny_heads_sample_all_seed1", "tiny_extension_sample_all_seed1"}
-    assert {run.name for run in untimed(folder)} == expected
+    assert {run.folder.name for run in untimed(folder)} == expected
     done = CliRunner().invoke(app, ["benchmark", "latency", str(folder)])
     assert done.exit_code == 0, done.output
     for name in expected:
@@ -51,5 +51,5 @@ def test_the_first_seed_of_what_trains_on_all_documents_is_timed(folder: Path) -
 
 
 def test_a_folder_without_runs(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no finished runs in"):
+    with pytest.raises(DataError, match="no finished run here"):
         untimed(tmp_path)

@@ -7,44 +7,30 @@ time anything, get their figure afterwards, one by one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from gliner_adapters.adapters import describe
 from gliner_adapters.benchmark.measures import latency
 from gliner_adapters.benchmark.plan import PlannedBase
-from gliner_adapters.benchmark.run_files import METRICS_FILE, SPEC_FILE, write_json
+from gliner_adapters.benchmark.report.cells import FinishedRun, read_runs
+from gliner_adapters.benchmark.runner import load_planned, write_measure
 from gliner_adapters.benchmark.specs import RunSpec
 from gliner_adapters.corpora import load_corpus
-from gliner_adapters.errors import ConfigError
-from gliner_adapters.methods import ZeroShot, attach
-from gliner_adapters.model import Base, load_base
-from gliner_adapters.provenance import provenance
-
-LATENCY_FILE = "latency.json"
+from gliner_adapters.methods import attach
+from gliner_adapters.model import Base
 
 
-def untimed(folder: Path) -> list[Path]:
-    """The folders of finished runs without a figure: of each first seed on all documents, of what trains.
+def untimed(folder: Path) -> list[FinishedRun]:
+    """Finished runs without a figure: of each first seed on all documents, of what trains.
 
     Raises:
-        ConfigError: no runs there.
+        DataError: no runs there.
     """
-    runs = sorted(path.parent for path in folder.glob(f"*/{METRICS_FILE}"))
-    if not runs:
-        raise ConfigError(f"no finished runs in {folder}; `benchmark run` makes them")
-    first: dict[tuple[str, str, str], tuple[int, Path]] = {}
-    for run in runs:
-        spec = _spec(run)
-        if spec.limit is None and spec.method != ZeroShot.name:
-            key = (spec.base.name, spec.variant or spec.method, spec.corpus)
-            first[key] = min(first.get(key, (spec.training.seed, run)), (spec.training.seed, run))
-    return [run for _, run in first.values() if not (run / LATENCY_FILE).is_file()]
+    first = [cell.seeds[min(cell.seeds)] for cell in read_runs(folder) if cell.limit is None and cell.trains]
+    return [run for run in first if run.value("latency") is None]
 
 
 def time_runs(
@@ -64,31 +50,23 @@ def time_runs(
     Returns:
         How many were measured.
     """
-    load = lru_cache(maxsize=2)(lambda planned: _load(planned, device))
+    bases: dict[PlannedBase, Base] = {}
     runs = untimed(folder)
     for run in runs:
-        measured = _time(run, load(_spec(run).base), data_dir)
-        write_json(run / LATENCY_FILE, measured)
-        done(run, measured["ratio"])
+        spec = RunSpec.model_validate(run.spec)
+        if spec.base not in bases:
+            bases[spec.base] = load_planned(spec.base, device)
+        done(run.folder, _time(run, spec, bases[spec.base], data_dir))
     return len(runs)
 
 
-def _load(planned: PlannedBase, device: str) -> Base:
-    return load_base(planned.load, revision=planned.revision, architecture=planned.architecture, device=device)
-
-
-def _time(run: Path, base: Base, data_dir: Path | None) -> dict[str, Any]:
-    """The content of `latency.json`."""
-    spec = _spec(run)
+def _time(run: FinishedRun, spec: RunSpec, base: Base, data_dir: Path | None) -> float:
+    """Measure one run and write its figure; the ratio."""
     corpus = load_corpus(spec.corpus, data_dir=data_dir)
-    metrics = json.loads((run / METRICS_FILE).read_text(encoding="utf-8"))
     torch.manual_seed(spec.training.seed)
     fresh = attach(spec.method, base, corpus.labels, spec.options)
-    model = describe(fresh, base, threshold=metrics["threshold"], segment=spec.training.segment)
-    adapted = {name: metrics[name] for name in ("macro_f1", "micro_f1")}
-    measured = latency(model, corpus, spec.training.precision)
-    return {"adapted": adapted, "weights": "fresh", **measured, **provenance(base.device)}
-
-
-def _spec(run: Path) -> RunSpec:
-    return RunSpec.model_validate(json.loads((run / SPEC_FILE).read_text(encoding="utf-8"))["spec"])
+    model = describe(fresh, base, threshold=run.metrics["threshold"], segment=spec.training.segment)
+    measured = {"weights": "fresh", **latency(model, corpus, spec.training.precision)}
+    write_measure(run.folder, "latency", run.metrics, measured, base)
+    ratio: float = measured["ratio"]
+    return ratio

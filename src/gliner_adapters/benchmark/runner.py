@@ -15,7 +15,7 @@ import multiprocessing
 import shutil
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ from gliner_adapters.adapters.config import CONFIG_FILE
 from gliner_adapters.api import adapt, evaluate, shipped_bytes, unfinished
 from gliner_adapters.benchmark.found import write_found
 from gliner_adapters.benchmark.measures import MEASURES, Measure
+from gliner_adapters.benchmark.plan import PlannedBase
 from gliner_adapters.benchmark.run_files import (
     ADAPTER_FOLDER,
     METRICS_FILE,
@@ -121,7 +122,7 @@ def execute(
     if found == "finished":
         return _read(folder / METRICS_FILE)
     planned = spec.base
-    base = load_base(planned.load, revision=planned.revision, architecture=planned.architecture, device=device)
+    base = load_planned(planned, device)
     if base.architecture != planned.architecture:
         raise ConfigError(
             f"base {planned.name}: the plan declares a {planned.architecture}-encoder, but {planned.load} is a "
@@ -134,9 +135,21 @@ def execute(
     for measure in _missing(spec, folder):
         trained = load_adapter(folder / ADAPTER_FOLDER, base)
         measured = MEASURES[measure](trained, corpus, data_dir, spec.training.precision)
-        adapted = {name: metrics[name] for name in ("macro_f1", "micro_f1")}
-        write_json(folder / f"{measure}.json", {"adapted": adapted, **measured, **provenance(base.device)})
+        write_measure(folder, measure, metrics, measured, base)
     return metrics
+
+
+def load_planned(planned: PlannedBase, device: str = "cpu") -> Base:
+    """The base that a plan declares."""
+    return load_base(planned.load, revision=planned.revision, architecture=planned.architecture, device=device)
+
+
+def write_measure(
+    folder: Path, measure: Measure, metrics: Mapping[str, Any], measured: Mapping[str, Any], base: Base
+) -> None:
+    """Put what was measured beside a run's scores, with those scores and where it was measured."""
+    adapted = {name: metrics[name] for name in ("macro_f1", "micro_f1")}
+    write_json(folder / f"{measure}.json", {"adapted": adapted, **measured, **provenance(base.device)})
 
 
 def _train_and_score(spec: RunSpec, folder: Path, base: Base, corpus: Corpus, store: FeatureStore | None) -> None:

@@ -217,6 +217,6 @@ def hidden_block(starts: Tensor, windows: Tensor, noise: Tensor | None, i: int, 
 
 
 def hidden_room(starts: Tensor, max_width: int) -> Tensor:
-    """Room for the hidden layer of one block of words, ``(block, K, H)``; no more words than there are."""
+    """Room for the hidden layer of one block of words, ``(block, K, H)``; on a GPU for no more than there are."""
     words = BLOCK if starts.device.type == "cpu" else min(BLOCK_ELSEWHERE, max(1, starts.shape[0]))
     return starts.new_empty(words, max_width, starts.shape[1])

@@ -60,9 +60,10 @@ class TrainingModule(nn.Module):
         Autocast would make the same halves of the same matrices, step after step.
         """
         base = self._base[0]
-        parts, plugged = base.parts, self.adapter.parts(base.parts)
+        parts = base.parts
         if self.precision == "fp32":
             return parts
+        plugged = self.adapter.parts(parts)
         if not self.adapter.leaves_text_alone(base) and _reads(plugged.text_encoder, parts.text_encoder):
             parts = replace(parts, text_encoder=_with_half_matrices(parts.text_encoder))
         own = parts.label_encoder

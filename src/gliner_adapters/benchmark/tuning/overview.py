@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gliner_adapters.benchmark.tuning.report import REPORT_FILE, TRIALS_FILE, shown
+from gliner_adapters.benchmark.tuning.trials import Trial, Tuning
 from gliner_adapters.errors import DataError
 from gliner_adapters.markdown import markdown_table
 
@@ -32,21 +33,19 @@ def overview(folder: Path) -> str:
 
 
 def _row(name: str, content: dict[str, Any]) -> list[str]:
-    identity, trials = content["tuning"], content["trials"]
-    completed = {trial["number"]: trial for trial in trials if trial["state"] == "completed"}
-    own = next((t["macro_f1"] for t in completed.values() if t["parameters"] == identity["defaults"]), None)
-    best = completed.get(content["best"])
-    chosen = ", ".join(
-        f"{key.partition('.')[2]} {shown(value)}" for key, value in (best or {}).get("parameters", {}).items()
-    )
+    identity = content["tuning"]
+    tuning = Tuning(identity, [Trial(**trial) for trial in content["trials"]], content["importances"])
+    own, best = tuning.default, tuning.best
+    chosen = {} if best is None or best is own else best.parameters
     return [
         f"[{name}]({name}/{REPORT_FILE})",
         f"`{identity['base']}`",
         f"{identity['documents']['train']:,}",
         str(identity["training"]["epochs"]),
-        f"{len(completed)} of {len(trials)} completed",
-        "" if own is None else f"{own:.4f}",
-        "" if best is None else f"{best['macro_f1']:.4f}",
-        "" if best is None or own is None else f"{100 * (best['macro_f1'] - own):+.1f}",
-        "own settings" if best is not None and best["parameters"] == identity["defaults"] else chosen,
+        f"{len(tuning.completed)} of {len(tuning.trials)} completed",
+        "" if own is None else f"{own.score:.4f}",
+        "" if best is None else f"{best.score:.4f}",
+        "" if best is None or own is None else f"{100 * (best.score - own.score):+.1f}",
+        ", ".join(f"{key.partition('.')[2]} {shown(value)}" for key, value in chosen.items())
+        or ("own settings" if best else ""),
     ]
