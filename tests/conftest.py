@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Where the real corpora lie; skips where they are missing."""
-    directory = Path(os.environ.get("GLINER_ADAPTERS_DATA", PROJECT.parent / "shared" / "data"))
+    directory = Path(os.environ.get("GLINER_ADAPTERS_DATA") or PROJECT.parent / "shared" / "data")
     if not directory.is_dir():
         pytest.skip(f"no corpora at {directory}; set GLINER_ADAPTERS_DATA to their folder")
     return directory
@@ -68,3 +70,26 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file system of eight megabytes; skips where none can be mounted."""
+    place = tmp_path_factory.mktemp("disk")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture
+def full_disk(small_disk: Path) -> Iterator[Path]:
+    """The small file system with less than 100 kB left."""
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(8_300_000))
+    yield small_disk
+    for path in small_disk.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

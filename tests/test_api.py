@@ -16,7 +16,8 @@ from gliner_adapters import provenance
 from gliner_adapters.adapters import load_adapter, save_adapter
 from gliner_adapters.api import adapt, draw, evaluate, shipped_bytes
 from gliner_adapters.documents import Document, write_documents
-from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.errors import ConfigError, DataError, StorageError
+from gliner_adapters.locking import locked
 from training.toy import Stopper, quick, toy_corpus
 
 FILES = {"adapter_config.json", "adapter_model.safetensors", "README.md", "run"}
@@ -32,6 +33,29 @@ def corpus_folder(tmp_path: Path) -> Path:
     for split, part in {"train": documents[:12], "devel": documents[12:16], "test": documents[16:]}.items():
         write_documents(part, folder / f"{split}.jsonl")
     return folder
+
+
+def test_one_process_at_a_time_trains_into_a_folder(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -> None:
+    out, base = tmp_path / "out", tiny("bi-bert").base
+    with locked(out / "run"):
+        for more in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(ConfigError, match=r"in use by another process \(process \d+"):
+                adapt(base, corpus_folder, "heads", output=out, config=quick(), **more)
+    assert adapt(base, corpus_folder, "heads", output=out, config=quick()).folder == out
+
+
+def test_a_run_goes_on_when_there_is_room_again(
+    full_disk: Path, tiny: Tiny, corpus_folder: Path, tmp_path: Path, one_thread: None
+) -> None:
+    out, base = full_disk / "out", tiny("bi-bert").base
+    for checkpoint_steps in (1, 1000):  # what is written first: a checkpoint, or the word vectors and best weights
+        config = quick(checkpoint_steps=checkpoint_steps)
+        with pytest.raises(StorageError, match=r"out/.*no room for a file of"):
+            adapt(base, corpus_folder, "full", output=out, config=config, resume=True)
+    (full_disk / "filler").unlink()
+    adapt(base, corpus_folder, "full", output=out, config=quick(), resume=True)
+    adapt(base, corpus_folder, "full", output=tmp_path / "whole", config=quick())
+    assert weights(out)[0] == weights(tmp_path / "whole")[0]
 
 
 def weights(folder: Path) -> tuple[bytes, bytes]:
@@ -170,7 +194,7 @@ def test_a_run_that_was_cut_while_saving_goes_on(tiny: Tiny, corpus_folder: Path
     config = quick(epochs=1)
     in_the_way = out / "run" / "run.json"
     in_the_way.mkdir(parents=True)
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(StorageError, match="Is a directory"):
         adapt(base, corpus_folder, "full", output=out, config=config)
     before = weights(out)
     in_the_way.rmdir()

@@ -103,7 +103,7 @@ def test_the_comparison_runs_there(tiny: Tiny, tmp_path: Path) -> None:
         'methods = ["heads", "full"]\ncorpora = ["sample"]\nseeds = [1]\nlimits = [4]\nmeasures = ["latency"]\n'
         f'training = {{ epochs = 1 }}\n[[bases]]\nname = "tiny"\nload = {base}\narchitecture = "bi"\n'
     )
-    call = ["benchmark", "run", str(plan), "-o", str(tmp_path / "runs"), "--device", "cuda", "--jobs", "2"]
+    call = ["comparison", "run", str(plan), "-o", str(tmp_path / "runs"), "--device", "cuda", "--jobs", "2"]
     done = CliRunner().invoke(app, call)
     assert done.exit_code == 0, done.output
     for method in ("heads", "full"):

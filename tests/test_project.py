@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import yaml
@@ -22,28 +22,30 @@ else:
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "src" / "gliner_adapters"
 
-#: The house, top to bottom. A room uses only rooms of lower floors; rooms of one floor stand alone.
+#: The layers, top to bottom. A package uses only packages of lower layers; those of one layer stand side by side.
 #: ``gliner_adapters`` is the package's front (its ``__init__``), which gathers the public names.
-FLOORS = (
+LAYERS = (
     ("__main__",),
     ("cli",),
     ("gliner_adapters",),
-    ("server", "benchmark"),
+    ("server", "comparison"),
     ("pretraining",),
     ("api",),
     ("annotate", "training"),
     ("adapters",),
+    ("inference",),
     ("methods", "runtimes"),
     ("model", "provenance"),
     ("evaluation", "corpora"),
     ("documents",),
-    ("settings", "markdown"),
-    ("errors", "_lazy", "_imports"),
+    ("settings", "markdown", "locking", "extras"),
+    ("storage", "inputs", "_imports"),
+    ("errors", "_lazy", "_memory"),
 )
-#: What a room may not use although it lies below.
+#: What a package may not use although it lies below.
 CLOSED = {("model", "corpora")}
-#: Rooms that work without a model: importing them must not cost the seconds that these libraries take.
-LIGHT_ROOMS = ("documents", "evaluation", "corpora")
+#: Packages that work without a model: importing them must not cost the seconds that these libraries take.
+LIGHT_PACKAGES = ("documents", "evaluation", "corpora")
 HEAVY_LIBRARIES = ("torch", "transformers", "gliner", "accelerate")
 #: A technique knows no training loop, no file and no HTTP.
 NOT_IN_METHODS = {"accelerate", "httpx", "huggingface_hub", "pathlib", "safetensors"}
@@ -58,24 +60,24 @@ PACKAGE_HOST = re.compile(
 )
 
 
-def floor(room: str) -> int:
-    """How far from the top a room lies; raises ``KeyError`` for one that has no place yet."""
-    return {each: number for number, rooms in enumerate(FLOORS) for each in rooms}[room]
+def layer(package: str) -> int:
+    """How far from the top a package lies; raises ``KeyError`` for one that has no place yet."""
+    return {each: number for number, packages in enumerate(LAYERS) for each in packages}[package]
 
 
-def room_of(module: str) -> str:
-    """The room of a dotted module name: ``corpora`` for ``gliner_adapters.corpora.registry``."""
+def package_of(module: str) -> str:
+    """The package within ours of a dotted module name: ``corpora`` for ``gliner_adapters.corpora.registry``."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else parts[0]
 
 
-def imports(path: Path, package: Path = PACKAGE) -> Iterator[tuple[int, str]]:
+def imports(path: Path, root: Path = PACKAGE) -> Iterator[tuple[int, str]]:
     """Line and dotted name of each import of a module, wherever in the module it stands.
 
-    A name imported from the package's front is resolved to the room of that name if there is one. The version
+    A name imported from the package's front is resolved to the package of that name if there is one. The version
     stands in the front and is everyone's to use.
     """
-    here = (package.name, *path.relative_to(package).parent.parts)
+    here = (root.name, *path.relative_to(root).parent.parts)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -84,21 +86,21 @@ def imports(path: Path, package: Path = PACKAGE) -> Iterator[tuple[int, str]]:
             parent = here[: len(here) - node.level + 1] if node.level else ()
             source = ".".join((*parent, *([node.module] if node.module else ())))
             for alias in node.names:
-                if (source, alias.name) == (package.name, "__version__"):
+                if (source, alias.name) == (root.name, "__version__"):
                     continue
-                inner = source == package.name and any(alias.name in rooms for rooms in FLOORS)
+                inner = source == root.name and any(alias.name in packages for packages in LAYERS)
                 yield node.lineno, f"{source}.{alias.name}" if inner else source
 
 
-def climbing(room: str, path: Path, package: Path = PACKAGE) -> list[str]:
-    """The imports of a room's module that do not go down the house."""
+def upward(package: str, path: Path, root: Path = PACKAGE) -> list[str]:
+    """The imports of a package's module that do not go down the layers."""
     found = []
-    for line, module in imports(path, package):
-        used = room_of(module)
-        if module.split(".")[0] != package.name or used == room:
+    for line, module in imports(path, root):
+        used = package_of(module)
+        if module.split(".")[0] != root.name or used == package:
             continue
-        if floor(used) <= floor(room) or (room, used) in CLOSED:
-            found.append(f"{path.relative_to(package)}:{line}: {room} may not use {used}")
+        if layer(used) <= layer(package) or (package, used) in CLOSED:
+            found.append(f"{path.relative_to(root)}:{line}: {package} may not use {used}")
     return found
 
 
@@ -106,9 +108,9 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def room_of_path(path: Path, package: Path = PACKAGE) -> str:
-    first = path.relative_to(package).parts[0]
-    return package.name if first == "__init__.py" else first.removesuffix(".py")
+def package_of_path(path: Path, root: Path = PACKAGE) -> str:
+    first = path.relative_to(root).parts[0]
+    return root.name if first == "__init__.py" else first.removesuffix(".py")
 
 
 def git_files(*options: str) -> list[Path]:
@@ -130,21 +132,21 @@ def pyproject() -> dict:
 # Layers
 
 
-def test_every_module_is_in_a_known_room() -> None:
-    known = {room for rooms in FLOORS for room in rooms}
-    unknown = {room_of_path(path) for path in modules()} - known
-    assert not unknown, f"say in FLOORS where these stand: {', '.join(sorted(unknown))}"
+def test_every_module_is_in_a_known_package() -> None:
+    known = {package for packages in LAYERS for package in packages}
+    unknown = {package_of_path(path) for path in modules()} - known
+    assert not unknown, f"say in LAYERS where these stand: {', '.join(sorted(unknown))}"
 
 
-def test_a_room_uses_only_rooms_below_it() -> None:
-    known = {room for rooms in FLOORS for room in rooms}
-    rooms = [(room_of_path(path), path) for path in modules()]
-    found = [line for room, path in rooms if room in known for line in climbing(room, path)]
+def test_a_package_uses_only_packages_below_it() -> None:
+    known = {package for packages in LAYERS for package in packages}
+    placed = [(package_of_path(path), path) for path in modules()]
+    found = [line for package, path in placed if package in known for line in upward(package, path)]
     assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
-    ("room", "source", "violations"),
+    ("package", "source", "violations"),
     [
         ("corpora", "from gliner_adapters.documents import Document", 0),
         ("corpora", "from gliner_adapters.corpora.places import verify", 0),
@@ -161,28 +163,106 @@ def test_a_room_uses_only_rooms_below_it() -> None:
         ("documents", "from gliner_adapters.errors import DataError\nimport json", 0),
     ],
 )
-def test_the_layer_check_sees_imports(tmp_path: Path, room: str, source: str, violations: int) -> None:
-    package = tmp_path / "gliner_adapters"
-    (package / room).mkdir(parents=True)
-    module = package / room / "module.py"
+def test_the_layer_check_sees_imports(tmp_path: Path, package: str, source: str, violations: int) -> None:
+    root = tmp_path / "gliner_adapters"
+    (root / package).mkdir(parents=True)
+    module = root / package / "module.py"
     module.write_text(source, encoding="utf-8")
-    assert len(climbing(room, module, package)) == violations
+    assert len(upward(package, module, root)) == violations
+
+
+def module_imports(root: Path) -> dict[str, set[str]]:
+    """The modules of a package that each of its modules imports, within functions too.
+
+    Left out is what stands under ``if TYPE_CHECKING``, which no program runs.
+    """
+    paths = {}
+    for path in root.rglob("*.py"):
+        parts = path.relative_to(root.parent).with_suffix("").parts
+        paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found: dict[str, set[str]] = {}
+    for module, path in paths.items():
+        here = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+        used = found[module] = set()
+        for node in run_nodes(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+            if isinstance(node, ast.Import):
+                used.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                parent = here[: len(here) - node.level + 1] if node.level else []
+                source = ".".join([*parent, *([node.module] if node.module else [])])
+                names = {alias.name: f"{source}.{alias.name}" for alias in node.names}
+                used.update(name if name in paths else source for name in names.values())
+        used.intersection_update(paths.keys() - {module})
+    return found
+
+
+def run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a syntax tree without the bodies of ``if TYPE_CHECKING``."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            for other in child.orelse:
+                yield other
+                yield from run_nodes(other)
+        else:
+            yield child
+            yield from run_nodes(child)
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of modules that reach each other."""
+    reached: dict[str, set[str]] = {}
+    for module in graph:
+        seen: set[str] = set()
+        waiting = [*graph[module]]
+        while waiting:
+            if (each := waiting.pop()) not in seen:
+                seen.add(each)
+                waiting += graph[each]
+        reached[module] = seen
+    groups = {frozenset({m, *(o for o in reached[m] if m in reached[o])}) for m in graph if m in reached[m]}
+    return sorted(map(set, groups), key=sorted)
+
+
+def test_no_modules_import_each_other() -> None:
+    """Nor in a circle, and an import within a function counts: what needs one stands in the wrong module."""
+    found = circles(module_imports(PACKAGE))
+    assert not found, "\n".join(f"these import each other: {', '.join(sorted(group))}" for group in found)
+
+
+@pytest.mark.parametrize(
+    ("sources", "found"),
+    [
+        ({"a": "import pack.b", "b": "from pack import c", "c": ""}, []),
+        ({"a": "import pack.b", "b": "from pack import a"}, [{"pack.a", "pack.b"}]),
+        ({"a": "from .b import x", "b": "def f():\n    from pack.c import y", "c": "import pack.a"}, [{"abc"}]),
+        ({"a": "if TYPE_CHECKING:\n    import pack.b\nelse:\n    import pack.c", "b": "import pack.a", "c": ""}, []),
+        ({"__init__": "from pack.a import x", "a": "from pack import x"}, [{"pack", "pack.a"}]),
+        ({"__init__": "from pack.a import x", "a": "from pack import b", "b": ""}, []),
+    ],
+)
+def test_circles_are_found(tmp_path: Path, sources: dict[str, str], found: list[set[str]]) -> None:
+    root = tmp_path / "pack"
+    root.mkdir()
+    for name, source in sources.items():
+        (root / f"{name}.py").write_text(source, encoding="utf-8")
+    expected = [{"pack.a", "pack.b", "pack.c"} if group == {"abc"} else group for group in found]
+    assert circles(module_imports(root)) == expected
 
 
 def test_methods_know_no_loop_file_or_http() -> None:
     found = [
         f"{path.name}:{line}: {module}"
         for path in modules()
-        if room_of_path(path) == "methods"
+        if package_of_path(path) == "methods"
         for line, module in imports(path)
         if module.split(".")[0] in NOT_IN_METHODS
     ]
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("room", LIGHT_ROOMS)
-def test_light_rooms_import_no_heavy_library(room: str) -> None:
-    code = f"import sys, gliner_adapters.{room}; print(*sorted(sys.modules))"
+@pytest.mark.parametrize("package", LIGHT_PACKAGES)
+def test_light_packages_import_no_heavy_library(package: str) -> None:
+    code = f"import sys, gliner_adapters.{package}; print(*sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
@@ -192,7 +272,7 @@ def test_light_rooms_import_no_heavy_library(room: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
-    assert f"gliner_adapters.{room}" in loaded
+    assert f"gliner_adapters.{package}" in loaded
     assert loaded.isdisjoint(HEAVY_LIBRARIES)
 
 
@@ -242,6 +322,18 @@ def normalise(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+def test_the_wheel_holds_the_package_and_nothing_else() -> None:
+    """As hatchling builds it: no tests, results or measuring tools, and every file that the package reads."""
+    wheel = pytest.importorskip("hatchling.builders.wheel")
+    shipped = {file.distribution_path for file in wheel.WheelBuilder(str(PROJECT)).recurse_included_files()}
+    tracked = {path.relative_to(PACKAGE.parent).as_posix() for path in git_files("--cached") if PACKAGE in path.parents}
+    assert tracked <= shipped
+    assert {name.split("/")[0] for name in shipped} == {PACKAGE.name}
+    parts = {PurePosixPath(name).parts[1].removesuffix(".py") for name in shipped if name.endswith(".py")}
+    assert parts <= {"__init__", *(package for packages in LAYERS for package in packages)}
+    assert not [name for name in shipped if PurePosixPath(name).suffix in (".png", ".svg", ".db", ".gz")]
+
+
 def test_make_targets_that_documents_name_exist() -> None:
     defined = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     documents = [path for path in git_files("-co", "--exclude-standard") if path.suffix in (".md", ".toml")]
@@ -260,7 +352,7 @@ def test_the_data_page_lists_every_corpus_and_format() -> None:
     for info in corpus_infos().values():
         assert rows[info.name] == (info.use, {"iob2": "IOB2", "pubtator": "PubTator"}[info.format]), info.name
     for each in formats().values():
-        assert rows[each.name][0] == " ".join(f"`{ending}`" for ending in each.endings)
+        assert rows[each.name][0] == " ".join(f"`{ending}`" for ending in (*each.endings, *each.shared_endings))
 
 
 # What may stand in its files

@@ -1,21 +1,23 @@
-"""What the documents tell a reader to type works: README.md and docs/*.md are run from top to bottom.
+"""What the documents tell a reader to type works: they are run from top to bottom.
 
 A fence ``console`` holds commands after ``$ `` (a backslash at the end continues one on the next line) and,
 in its other lines, what they print, which is not compared. A fence ``python`` holds code; the blocks of one
-document share their names. All of a document runs in one empty folder, so a later block may use what an
-earlier one made.
+document share their names. A fence ``toml`` whose first line is ``# NAME.toml`` is put into that file. All of a
+document runs in one empty folder, so a later block may use what an earlier one made.
 
 Of other programs than ``gliner-adapters`` only a few harmless ones are run (``TOOLS``). A block that trains
 for minutes or needs the network is told apart by a comment on the line before it:
 
     <!-- not run: downloads a base -->
 
-Such a block is still held against the program: every verb and option has to exist, every public name too.
+Such a block is still held against the program: every verb and option has to exist, every public name too, and
+every file in it that `comparison run` reads has to be a plan. So is a command in a line of text, between backticks.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -31,9 +33,16 @@ from typing import Any
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    PROJECT / "README.md",
+    PROJECT / "CONTRIBUTING.md",
+    PROJECT / "benchmark" / "README.md",
+    *sorted((PROJECT / "docs").glob("*.md")),
+]
 
 PROGRAM = "gliner-adapters"
+#: How the measuring scripts of the repository are called.
+SCRIPT = ("python", "-m", "benchmark.")
 TOOLS = {"cat", "cp", "echo", "gzip", "head", "ls", "mkdir", "printf", "sort", "tail", "wc", "zcat"}
 SECONDS = 300
 
@@ -43,6 +52,8 @@ _PRELUDE = f"""set -euo pipefail
 """
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<language>[\w-]*)")
 _MARK = re.compile(r"<!-- not run: (?P<reason>.+) -->")
+_FILE = re.compile(r"# (?P<name>[\w-]+\.toml)")
+_INLINE = re.compile(r"`((?:gliner-adapters|python -m benchmark\.\w+)(?: [^`]*)?)`")
 _REDIRECTION = re.compile(r"[<>]+&?|&>")
 
 
@@ -141,6 +152,22 @@ def check_command(command: Any, words: list[str], path: str = PROGRAM) -> None:
         check_command(verbs[rest[0]], rest[1:], f"{path} {rest[0]}")
 
 
+def check_call(words: list[str]) -> None:
+    """Hold a call of the program, or of a measuring script, against its options; ``ValueError`` if it does not fit."""
+    from typer.main import get_command
+
+    if words[0] == PROGRAM:
+        from gliner_adapters.cli import app
+
+        check_command(get_command(app), words[1:])
+        if words[1:2] == ["benchmark"]:
+            raise ValueError("`benchmark` is the old name of `comparison`")
+    elif words[:2] == list(SCRIPT[:2]) and words[2].startswith(SCRIPT[2]):
+        from benchmark.harness.script import script_app
+
+        check_command(get_command(script_app(import_module(words[2]).main)), words[3:], " ".join(words[:3]))
+
+
 def missing_names(code: str) -> list[str]:
     """Names that code takes from the project and that are not there."""
     missing: list[str] = []
@@ -194,20 +221,21 @@ def run_document(path: Path, folder: Path) -> None:
                 assert not missing, f"{path.name}:{block.line}: not there: {', '.join(missing)}"
                 continue
             exec(compile("\n" * block.line + code, str(path), "exec"), names)
+        elif block.language == "toml" and (file := _FILE.fullmatch(block.lines[0])):
+            (folder / file["name"]).write_text("\n".join(block.lines) + "\n", encoding="utf-8")
 
 
 def _try_command(where: str, command: str, folder: Path, *, run: bool) -> None:
-    calls = [words[1:] for words in programs(command) if words[0] == PROGRAM]
-    if calls:
-        from typer.main import get_command
+    for words in programs(command):
+        try:
+            check_call(words)
+        except ValueError as error:
+            raise AssertionError(f"{where}: {error}") from error
+        if words[:3] == [PROGRAM, "comparison", "run"] and (folder / words[3]).is_file():
+            from gliner_adapters.comparison.plan import read_plan
+            from gliner_adapters.comparison.specs import expand
 
-        from gliner_adapters.cli import app
-
-        for words in calls:
-            try:
-                check_command(get_command(app), words)
-            except ValueError as error:
-                raise AssertionError(f"{where}: {error}") from error
+            assert expand(read_plan(folder / words[3])).runs, where
     if run and is_run(command):
         done = run_command(command, folder)
         if done.returncode != 0:
@@ -232,6 +260,30 @@ def test_commands_stand_where_they_are_run(path: Path) -> None:
         if block.language != "console" and line.removeprefix("$ ").startswith(f"{PROGRAM} ")
     ]
     assert not found, "these belong into a `console` block, after `$ `:\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_within_the_text_exist(path: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for command in _INLINE.findall(" ".join(text.split())):
+        for words in programs(command):
+            check_call(words)
+
+
+def test_commands_on_record_are_told_as_they_are_typed_today() -> None:
+    """A result file keeps the command that wrote it; what a document prints of it exists, with the same options."""
+    from benchmark.tables.commands import todays
+
+    for path in sorted((PROJECT / "benchmark" / "results").rglob("*.json")):
+        recorded = json.loads(path.read_text(encoding="utf-8"))["command"]
+        told = todays(recorded)
+        check_call(shlex.split(told))
+        first, second = (command.split(" --")[1:] for command in (recorded, told))
+        assert first == second, path.name
+    assert (
+        todays("gliner-adapters benchmark run plan.toml -o runs") == "gliner-adapters comparison run plan.toml -o runs"
+    )
+    assert todays("gliner-adapters evaluate x") == "gliner-adapters evaluate x"
 
 
 # The convention, on small texts

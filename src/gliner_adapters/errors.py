@@ -36,6 +36,10 @@ class ConfigError(GlinerAdaptersError):
     """An option or a configuration file asks for something that does not exist or does not fit."""
 
 
+class StorageError(GlinerAdaptersError):
+    """A file cannot be written: no room, or no permission. What was there before is whole."""
+
+
 class BaseModelError(GlinerAdaptersError):
     """A base cannot be loaded: missing, unsupported, or unsafe."""
 

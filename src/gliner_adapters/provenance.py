@@ -32,14 +32,19 @@ def command() -> str:
     return program.name
 
 
-def commit() -> str | None:
-    """The commit of the source tree that runs; ``None`` for an installed package. ``+`` marks local changes."""
+def commit(*others: Path) -> str | None:
+    """The commit of the source tree that runs; ``None`` for an installed package. ``+`` marks local changes.
+
+    Args:
+        others: files and folders of the tree that decide a figure beside the package.
+    """
     source = Path(__file__).resolve().parent
     git = ["git", "-C", str(source)]
+    looked_at = map(str, (source, *others))
     try:
         revision = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
         changes = subprocess.run(
-            [*git, "status", "--porcelain", "--", str(source)], capture_output=True, text=True, check=True
+            [*git, "status", "--porcelain", "--", *looked_at], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gliner_adapters.errors import ConfigError, GlinerAdaptersError
+from gliner_adapters.storage import write_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -71,7 +72,11 @@ class Record(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Write the file into a folder."""
-        (folder / self.file).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_text(folder / self.file, self.to_json())
+
+    def to_json(self) -> str:
+        """The content of the file."""
+        return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
     def read(cls: type[Read], folder: Path) -> Read:

@@ -16,7 +16,7 @@ from gliner_adapters.documents import Label
 from gliner_adapters.methods import METHODS, attach
 from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Segmenter
-from gliner_adapters.model.predict import Predictor
+from parts_reader import PartsReader
 
 Tiny = Callable[[str], TinyBase]
 
@@ -48,7 +48,7 @@ def logits(trained: TrainedAdapter) -> Tensor:
     """What the adapter gives for all texts, as one batch."""
     base, adapter = trained.base, trained.adapter
     reading: dict[str, Any] = {"label_style": adapter.options.label_style, "reserve": adapter.text_overhead()}
-    predictor = Predictor(base, adapter.plug(base), adapter.labels, adapter.label_inputs(base), **reading)
+    predictor = PartsReader(base, adapter.plug(base), adapter.labels, adapter.label_inputs(base), **reading)
     batch = predictor.collate(Segmenter(base, adapter.labels, "window", **reading).passages(free()))
     return predictor.logits(batch)
 

@@ -130,3 +130,12 @@ def test_an_error_in_a_stream_reaches_the_caller(annotator: Annotator) -> None:
         next(stream)
     with pytest.raises(ConfigError, match="at least one request"):
         annotator.read_stream([], chunk=0)
+
+
+def test_a_pass_that_nobody_waits_for_ends_before_its_next_batch(tiny: Tiny) -> None:
+    annotator = Annotator(tiny("bi-bert").base, LABELS, max_passages=1)
+    engine, planner = annotator._reader._engine, annotator._reader._planner
+    plan = planner.plan([Request(Document(text), labels=LABELS) for text in TEXTS])
+    assert len(engine.run(plan)) == len(plan.batches) > 3
+    asked = iter([False, False, True])
+    assert len(engine.run(planner.plan(plan.requests), stopped=lambda: next(asked))) == 2

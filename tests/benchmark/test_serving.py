@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from adapters.helpers import Tiny
+from benchmark.harness.adapters import LABELS, write_adapters
+from benchmark.serving import compare_serving, serving_table
 from gliner_adapters.annotate import AdapterLibrary
-from gliner_adapters.benchmark.serving import LABELS, compare_serving, serving_table, write_adapters
 from gliner_adapters.errors import ConfigError
 
 

@@ -40,7 +40,7 @@ def test_a_base_from_recipe_to_card(cli: Cli, recipe_file: Path, tmp_path: Path)
     again = cli("pretrain", recipe_file, "--output", folder)
     assert (again.code, "--resume, --overwrite or another --output" in again.err) == (2, True)
     scored = cli(
-        "benchmark", "zero-shot", folder, "--corpus", "sample", "--beside", f"trained={folder}/run/trained",
+        "comparison", "zero-shot", folder, "--corpus", "sample", "--beside", f"trained={folder}/run/trained",
         "--bootstrap", 0, "--limit", 3, "--output", tmp_path / "scores" / "zero.json", "--card",
     )  # fmt: skip
     assert scored.code == 0, scored.err
@@ -61,6 +61,6 @@ def test_recipes_that_are_not_there(cli: Cli, tmp_path: Path) -> None:
 
 def test_only_pretrained_bases_have_cards(cli: Cli, tiny: Callable[[str], TinyBase]) -> None:
     folder = tiny("bi-bert").folder
-    result = cli("benchmark", "zero-shot", folder, "--corpus", "sample", "--bootstrap", 0, "--limit", 1, "--card")
+    result = cli("comparison", "zero-shot", folder, "--corpus", "sample", "--bootstrap", 0, "--limit", 1, "--card")
     assert result.code == 2
     assert "has no card of its own" in result.err

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from .conftest import Cli, World
 def verbs() -> set[str]:
     named = {info.name or info.callback.__name__ for info in app.registered_commands}  # type: ignore[union-attr]
     for group in app.registered_groups:
+        if group.hidden:
+            continue
         commands = group.typer_instance.registered_commands  # type: ignore[union-attr]
         named |= {f"{group.name} {c.name or c.callback.__name__}" for c in commands}  # type: ignore[union-attr]
     return named
@@ -32,9 +36,8 @@ def test_help_of_every_verb(verb: str, cli: Cli) -> None:
     assert result.code == 0, result.err
     usage, *examples = [line for line in result.out.splitlines() if f"gliner-adapters {verb}" in line]
     assert "Usage:" in usage
-    if not verb.startswith("benchmark"):  # these are for developers, and their names say all
-        assert "Example" in result.out
-        assert examples
+    assert "Example" in result.out
+    assert examples
 
 
 def test_help_of_the_program(cli: Cli) -> None:
@@ -47,6 +50,18 @@ def test_help_of_the_program(cli: Cli) -> None:
     ):
         assert f"{code} {meaning}" in said
     assert cli("--version").out.startswith("gliner-adapters 0.")
+
+
+def test_benchmark_is_the_old_name_of_comparison(cli: Cli, tmp_path: Path) -> None:
+    """For one release; it says so on standard error, and what it prints is the same."""
+    assert "benchmark" not in {word.strip("│ ") for word in cli("--help").out.split()}
+    old, new = cli("benchmark", "tunings", tmp_path), cli("comparison", "tunings", tmp_path)
+    assert old.code == new.code == 3
+    note = "warning: `gliner-adapters benchmark` is called `gliner-adapters comparison` now"
+    assert old.err.startswith(note)
+    assert old.err.splitlines()[1:] == new.err.splitlines()
+    helps = [cli(name, "--help").out.replace(name, "comparison").split() for name in ("benchmark", "comparison")]
+    assert helps[0] == helps[1]
 
 
 def test_adapt_names_every_technique(cli: Cli) -> None:
@@ -170,7 +185,8 @@ def test_the_program_itself(world: World) -> None:
     assert err.startswith(b"error: no adapter at nowhere-at-all")
 
 
-def test_interruption(world: World) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interruption(world: World, number: signal.Signals, code: int) -> None:
     process = program("annotate", "-a", str(world.adapter), "--to", "jsonl", "-f", "-", "--from", "txt")
     assert process.stdin is not None
     assert process.stdout is not None
@@ -178,9 +194,36 @@ def test_interruption(world: World) -> None:
     process.stdin.write(b"aspirin\n" * 300)
     process.stdin.flush()
     assert process.stdout.read(1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.stdin.close()
     process.stdin = None
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert b"Traceback" not in err
+    assert re.search(rb"stopped after \d+ documents; what was found is incomplete", err)
+
+
+def test_a_terminated_program_leaves_no_half_of_a_file(world: World, tmp_path: Path) -> None:
+    output = tmp_path / "found.jsonl"
+    process = program("annotate", "-a", str(world.adapter), "-o", str(output), "-f", "-", "--from", "txt")
+    assert process.stdin is not None
+    process.stdin.write(b"aspirin\n" * 300)
+    process.stdin.flush()
+    while not list(tmp_path.iterdir()):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    process.stdin.close()
+    process.stdin = None
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert f"{output} was not written".encode() in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_summed_up(world: World, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("Aspirin helps.\nHeLa cells grew.\n")
+    command = ["annotate", "-a", str(world.adapter), "-f", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.jsonl")]
+    told = program(*command).communicate(timeout=60)[1]
+    assert re.search(rb"read 2 documents \(\d+\.\d a second\) in \d+\.\d s: \d+ entities", told)
+    assert b"read" not in program(*command, "--quiet").communicate(timeout=60)[1]

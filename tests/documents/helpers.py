@@ -6,7 +6,7 @@ import io
 
 from hypothesis import strategies as st
 
-from gliner_adapters.documents import Document, Entity, OnConflict, ReadReport, WriteReport
+from gliner_adapters.documents import Document, Entity, OnConflict, ReadOptions, ReadReport, WriteOptions, WriteReport
 from gliner_adapters.documents.formats import get_format
 from gliner_adapters.documents.words import joined_spans
 
@@ -24,7 +24,7 @@ def read_bytes(
 ) -> list[Document]:
     reader = get_format(name)
     counts = ReadReport() if report is None else report
-    return list(reader.read(io.BytesIO(raw), path, skip_bad=skip_bad, report=counts))
+    return list(reader.read(io.BytesIO(raw), path, options=ReadOptions(skip_bad=skip_bad), report=counts))
 
 
 def write_bytes(
@@ -36,7 +36,7 @@ def write_bytes(
 ) -> bytes:
     stream = io.BytesIO()
     counts = WriteReport() if report is None else report
-    get_format(name).write(documents, stream, on_conflict=on_conflict, report=counts)
+    get_format(name).write(documents, stream, options=WriteOptions(on_conflict=on_conflict), report=counts)
     return stream.getvalue()
 
 

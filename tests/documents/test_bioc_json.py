@@ -179,7 +179,8 @@ def test_bad_documents_are_named_and_can_be_skipped(bad: Any, message: str) -> N
     ("content", "message"),
     [
         (b"", "f:1: expected {, found 'the end of the file'"),
-        (b"[]", "f:1: expected {, found '['"),
+        (b"[", "f:1: not JSON"),
+        (b'[{"id": "1"}]', "field 'passages'"),
         (b"{}", "expected a BioC collection"),
         (b'{"source": "x"}', "expected a BioC collection"),
         (b'{"documents": {}}', "expected [, found '{'"),

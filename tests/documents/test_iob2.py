@@ -135,8 +135,8 @@ def test_mixed_line_endings_are_repaired_and_counted() -> None:
     ("raw", "line", "message"),
     [
         (b"a\tO\nb\n\n", 2, "expected a token and its tag, separated by a tab or spaces, found 'b'"),
-        (b"a\tO\nb\tX\n\n", 2, "expected a tag O, B-TYPE or I-TYPE, found 'X'"),
-        (b"a\tS-X\n\n", 1, "BIOES and BILOU tags are not read"),
+        (b"a\tO\nb\tX\n\n", 2, "expected a tag O, B-TYPE or I-TYPE (or E-, S-, L-, U-TYPE), found 'X'"),
+        (b"a\tX-X\n\n", 1, "expected a tag O, B-TYPE or I-TYPE (or E-, S-, L-, U-TYPE), found 'X-X'"),
         (b"a\tO\n\n\nc\tNN\tO\nb\tO\n\n", 5, "expected 3 columns as in line 4, found 2"),
         (b"a\tO\n\tO\n\n", 2, "the token is empty"),
         (b"a\t\n\n", 1, "the tag is empty"),

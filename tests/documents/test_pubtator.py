@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gliner_adapters.documents import Document, Entity, ReadReport, WriteReport
+from gliner_adapters.documents.formats import pubtator
 from gliner_adapters.documents.formats.pubtator_offsets import locate
 from gliner_adapters.errors import DataError
 
@@ -221,3 +222,22 @@ def test_what_pubtator_cannot_express_is_refused(document: Document, message: st
     with pytest.raises(DataError) as caught:
         write_bytes([document], "pubtator")
     assert message in str(caught.value)
+
+
+def test_documents_without_a_blank_line_between_them() -> None:
+    rows = [
+        "1|t|Aspirin",
+        "1|a|x",
+        "1\t0\t7\tAspirin\tChemical\tD1",
+        "2|t|Ibuprofen",
+        "2|a|y",
+        "2\t0\t9\tIbuprofen\tChemical\tD2",
+    ]
+    for newline in ("\n", "\r\n"):
+        report = ReadReport()
+        documents = read_bytes((newline.join(rows) + newline).encode(), "pubtator", report=report)
+        assert [(each.id, len(each.entities)) for each in documents] == [("1", 1), ("2", 1)]
+        assert report.repairs == {pubtator.NO_BLANK_LINE: 1}
+        assert report.first_repairs[pubtator.NO_BLANK_LINE] == "file:4"
+        written = write_bytes(documents, "pubtator").decode()
+        assert written == newline.join([*rows[:3], "", *rows[3:], ""])

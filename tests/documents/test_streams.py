@@ -42,7 +42,7 @@ def test_unknown_endings_are_refused(path: str) -> None:
 
 
 def test_unknown_formats_are_refused() -> None:
-    with pytest.raises(ConfigError, match="unknown format 'xml'; known formats: bioc, iob2, jsonl, pubtator"):
+    with pytest.raises(ConfigError, match=r"unknown format 'xml'; known formats: bioc, .*iob2, .*jsonl, .*pubtator"):
         read_documents("x.tsv", "xml")
 
 
@@ -114,7 +114,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
         read_documents(tmp_path / "none.tsv")
     with pytest.raises(DataError, match="is a folder"):
         read_documents(tmp_path, "iob2")
-    with pytest.raises(DataError, match="cannot be written: No such file or directory"):
+    with pytest.raises(DataError, match="cannot be written: no folder"):
         write_documents([], tmp_path / "no" / "x.tsv")
 
 

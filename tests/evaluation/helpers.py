@@ -1,4 +1,4 @@
-"""Documents, tag sequences and strategies that the tests of this room share."""
+"""Documents, tag sequences and strategies that the tests of this package share."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from bases import LABELS, TinyBase, free
+from comparing import is_near
 from gliner_adapters.documents import Label
 from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.model import Base, collate, forward, valid_spans
@@ -74,7 +75,7 @@ def in_company_as_alone(base: Base, method: str, options: dict[str, object]) -> 
     """Whether a label's vector depends on nothing but the label: padding beside longer ones does not count."""
     together = vectors(base, unlike(attach(method, base, LABELS, options)))
     alone = [vectors(base, unlike(attach(method, base, [label], options)))[0] for label in LABELS]
-    return torch.allclose(together, torch.stack(alone), atol=1e-5)
+    return is_near(together, torch.stack(alone))
 
 
 @torch.no_grad()

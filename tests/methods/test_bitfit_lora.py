@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from bases import LABELS, TinyBase
+from comparing import assert_near
 from gliner_adapters.adapters import describe, load_adapter, save_adapter
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import Adapter, attach
@@ -177,7 +178,7 @@ def test_merged_deltas_are_plain_weights(tuner: str, tiny_base: TinyBase, tmp_pa
         exported = load_base(str(export_gliner(base, adapter.merged_parts(base.parts), tmp_path / method)))
         with torch.no_grad():
             found = logits_of(exported, exported.parts, "name")
-        assert torch.allclose(found, expected, rtol=1e-3, atol=1e-2)
+        assert_near(found, expected, 1e-3)
         assert not torch.allclose(found, quiet(base, attach("zero-shot", base, LABELS)), atol=0.1)
         assert torch.equal(quiet(base, adapter), expected), "the adapter itself stays as it is"
     assert fingerprint(base.network.state_dict()) == weights

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from bases import LABELS, TEXTS, TinyBase, free
+from comparing import assert_near
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import BaseModelError, ConfigError
 from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.model import Base, Batch
 from gliner_adapters.model.passages import Segmenter
-from gliner_adapters.model.predict import Predictor
+from parts_reader import PartsReader
 
 each_encoder = pytest.mark.parametrize("tiny_base", ["uni-bert", "uni-deberta", "uni-modernbert"], indirect=True)
 on_bert = pytest.mark.parametrize("tiny_base", ["uni-bert"], indirect=True)
@@ -25,12 +26,12 @@ def attached(base: Base, labels: tuple[Label, ...] = LABELS, **options: Any) -> 
     return attach("injection-cross", base, labels, options).eval()
 
 
-def predictor(base: Base, adapter: Adapter, **sizes: int) -> Predictor:
-    return Predictor(base, adapter.plug(base), adapter.labels, reserve=adapter.text_overhead(), **sizes)
+def predictor(base: Base, adapter: Adapter, **sizes: int) -> PartsReader:
+    return PartsReader(base, adapter.plug(base), adapter.labels, reserve=adapter.text_overhead(), **sizes)
 
 
 def batch_of(base: Base, labels: tuple[Label, ...] = LABELS) -> Batch:
-    reader = Predictor(base, base.parts, labels)
+    reader = PartsReader(base, base.parts, labels)
     return reader.collate(Segmenter(base, labels, "window").passages(free()))
 
 
@@ -58,8 +59,8 @@ def test_prompts_stand_between_the_opening_token_and_the_labels(tiny_base: TinyB
         own = words(batch.input_ids[row, :length])
         joint = torch.cat([own[:1], *prompts, own[1:]])[None]
         expected = model(inputs_embeds=joint, attention_mask=torch.ones(joint.shape[:2]).long())[0][0]
-        torch.testing.assert_close(read[row, :1], expected[:1], atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(read[row, 1:length], expected[1 + 3 * len(LABELS) :], atol=1e-4, rtol=1e-4)
+        assert_near(read[row, :1], expected[:1])
+        assert_near(read[row, 1:length], expected[1 + 3 * len(LABELS) :])
 
 
 @each_encoder
@@ -113,12 +114,12 @@ def test_the_token_budget_counts_prompts(tiny_base: TinyBase) -> None:
     adapter = attached(base, prompt_length=8)
     prompt = base.prompt(LABELS).ids.size
     reader = predictor(base, adapter, max_tokens=200)
-    assert reader.overhead == prompt + 24
+    assert reader.source.profile.overhead == prompt + 24 + len(base.text_tokens.suffix)
     passages = Segmenter(base, LABELS, "window", reserve=24).passages(free([*TEXTS] * 2))
     batches = list(reader.batches(passages))
     assert sorted(i for batch in batches for i in batch) == list(range(len(passages)))
     assert all(len(b) * (max(passages[i].ids.size for i in b) + prompt + 24) <= 200 for b in batches if len(b) > 1)
-    assert len(batches) > len(list(Predictor(base, base.parts, LABELS, max_tokens=200).batches(passages)))
+    assert len(batches) > len(list(PartsReader(base, base.parts, LABELS, max_tokens=200).batches(passages)))
 
 
 @on_bert

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from bases import LABELS, RECIPES, TinyBase, free
+from comparing import assert_near
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.passages import Segmenter
-from gliner_adapters.model.predict import Predictor
+from parts_reader import PartsReader
 
 every_base = pytest.mark.parametrize("tiny_base", RECIPES, indirect=True)
 on_bert = pytest.mark.parametrize("tiny_base", ["uni-bert"], indirect=True)
@@ -28,7 +29,7 @@ def attached(base: Base, labels: tuple[Label, ...] = LABELS, method: str = "inje
 
 def logits(base: Base, parts: Parts) -> Tensor:
     inputs = base.label_inputs(LABELS) if base.architecture == "bi" else None
-    reader = Predictor(base, parts, LABELS, inputs)
+    reader = PartsReader(base, parts, LABELS, inputs)
     return reader.logits(reader.collate(Segmenter(base, LABELS, "window").passages(free())))
 
 
@@ -86,7 +87,7 @@ def test_chosen_layers_alone_get_prompts(tiny_base: TinyBase, kind: str) -> None
         else:
             expected = model.encoder.layer[1](torch.cat([states, before], 1))[:, states.shape[1] :]
         read = last.parts(base.parts).text_encoder(*batch)
-    torch.testing.assert_close(read, expected, atol=1e-5, rtol=1e-5)
+    assert_near(read, expected)
 
 
 @on_modernbert
@@ -168,7 +169,7 @@ def test_combined_with_what_trains_the_encoder_or_the_heads(tiny_base: TinyBase,
         for name, parameter in both.trained().items():
             if "gates" in name or "lora_B" in name:
                 parameter.add_(0.2)
-    reader = Predictor(base, base.parts, LABELS)
+    reader = PartsReader(base, base.parts, LABELS)
     batch = reader.collate(Segmenter(base, LABELS, "window").passages(free()))
     both.parts(base.parts).text_encoder(batch.input_ids, batch.attention_mask).square().sum().backward()
     without = {name.split(".")[0] for name, p in both.trained().items() if p.grad is None or not p.grad.abs().sum() > 0}
@@ -187,8 +188,6 @@ def test_both_kinds_of_injection(tiny_base: TinyBase) -> None:
     assert not torch.allclose(before, logits(base, cross.parts(base.parts)), atol=1e-2)
     keys = attached(base, method="injection-deep+injection-cross")
     with torch.no_grad():
-        torch.testing.assert_close(
-            logits(base, keys.parts(base.parts)), logits(base, cross.parts(base.parts)), atol=1e-3, rtol=1e-3
-        )
+        assert_near(logits(base, keys.parts(base.parts)), logits(base, cross.parts(base.parts)), 1e-3)
     with pytest.raises(ConfigError, match="cannot reach them through a PromptedInput; plug it in before"):
         attached(base).parts(cross.parts(base.parts))

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from bases import LABELS, TinyBase
+from comparing import is_near
 from gliner_adapters.adapters import describe, save_adapter
 from gliner_adapters.documents import Label
 from gliner_adapters.methods import attach
@@ -68,7 +69,7 @@ def test_the_rows_in_use_are_trained_as_the_whole_vocabulary_would_be(tiny_base:
     assert 0 < len(used) < table.num_embeddings
     assert torch.equal(rows.rows, table.weight[used])
     # A table's own gradient leaves out the padding, which is masked, and so has none to speak of here.
-    assert torch.allclose(rows.rows.grad, table.weight.grad[used], atol=1e-6)
+    assert is_near(rows.rows.grad, table.weight.grad[used])
     others = torch.ones(table.num_embeddings, dtype=torch.bool)
     others[used] = False
     assert not table.weight.grad[others].any()
@@ -80,7 +81,7 @@ def test_a_trained_vocabulary_is_exported_whole(tiny_base: TinyBase, tmp_path: P
     adapter = unlike(attach("label-descriptions", base, LABELS, {"label_style": "name"})).eval()
     exported = load_base(str(export_gliner(base, adapter.merged_parts(base.parts), tmp_path)))
     with torch.no_grad():
-        assert torch.allclose(logits_of(exported, exported.parts), scores(base, adapter, adapter.plug(base)), atol=1e-5)
+        assert is_near(logits_of(exported, exported.parts), scores(base, adapter, adapter.plug(base)))
 
 
 @on("bi-bert")
@@ -91,9 +92,9 @@ def test_words_that_were_trained_keep_what_they_learnt_under_other_labels(tiny_b
     carried = carry_over(adapter, base, [LABELS[1], Label("kidney")])
     again = carry_over(carried, base, LABELS)
     fresh = attach("label-descriptions", base, [Label("kidney")], options)
-    assert torch.allclose(vectors(base, carried)[0], vectors(base, adapter)[1], atol=1e-6)
+    assert is_near(vectors(base, carried)[0], vectors(base, adapter)[1])
     assert not torch.allclose(vectors(base, carried)[1], vectors(base, fresh)[0], atol=1e-3)
-    assert torch.allclose(vectors(base, again), vectors(base, adapter), atol=1e-6)
+    assert is_near(vectors(base, again), vectors(base, adapter))
 
 
 def test_rows_in_use_follow_others() -> None:

@@ -19,8 +19,8 @@ from gliner_adapters.methods import METHODS, Adapter, attach, get_method
 from gliner_adapters.methods.base import PRODUCERS
 from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Segmenter
-from gliner_adapters.model.predict import Predictor
 from methods.helpers import logits_of, quiet, scores, unlike
+from parts_reader import PartsReader
 
 #: Every technique on every base that it works on.
 FITTING = [
@@ -140,7 +140,7 @@ def test_leaves_text_alone_is_the_truth(method: str, tiny_base: TinyBase) -> Non
     """Word vectors are the base's exactly where the technique says so, whatever it has trained."""
     base = tiny_base.base
     adapter = unlike(attach(method, base, LABELS)).eval()
-    predictors = [Predictor(base, parts, LABELS) for parts in (base.parts, adapter.parts(base.parts))]
+    predictors = [PartsReader(base, parts, LABELS) for parts in (base.parts, adapter.parts(base.parts))]
     passages = Segmenter(base, LABELS, "window", reserve=adapter.text_overhead()).passages(free())
     words = [predictor.encode(predictor.collate(passages)).words for predictor in predictors]
     assert torch.equal(*words) == adapter.leaves_text_alone(base)
@@ -209,7 +209,7 @@ def test_entities_do_not_depend_on_the_batch(method: str, tiny_base: TinyBase) -
     adapter = unlike(attach(method, base, LABELS), 0.01).eval().bake(base)  # so that scores still spread
 
     def read(texts: list[str], passages: int) -> list[list[tuple[int, int, str]]]:
-        predictor = Predictor(
+        predictor = PartsReader(
             base,
             adapter.plug(base),
             LABELS,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from comparing import assert_near
 from gliner_adapters.methods.prompt_encoder import Pooling, PromptEncoder, stretch_means
 
 WIDTH = 8
@@ -48,7 +49,7 @@ def test_padding_does_not_matter(pooling: Pooling) -> None:
     assert together.shape == (3, 3, WIDTH)
     for row, size in enumerate((7, 2, 5)):
         alone = encoder(tokens[row : row + 1, :size], mask[row : row + 1, :size])
-        torch.testing.assert_close(together[row : row + 1], alone, atol=1e-6, rtol=1e-5)
+        assert_near(together[row : row + 1], alone)
 
 
 @every_pooling
@@ -73,14 +74,14 @@ def test_first_prompts_are_the_texts_own_words(pooling: Pooling) -> None:
 def test_poolings_differ_once_trained() -> None:
     tokens, mask = texts(7)
     mean, convolution, attention = (made(pooling) for pooling in ("mean", "convolution", "attention"))
-    torch.testing.assert_close(convolution(tokens, mask), mean(tokens, mask))
+    assert_near(convolution(tokens, mask), mean(tokens, mask))
     assert convolution.convolution is not None
     convolution.convolution.weight.fill_(0.3)
     assert not torch.allclose(convolution(tokens, mask), mean(tokens, mask), atol=0.1)
     # A query that is much like one token chooses that token.
     assert attention.queries is not None
     attention.queries[0] = 100 * tokens[0, 4]
-    torch.testing.assert_close(attention(tokens, mask)[0, 0], made("mean", 7)(tokens, mask)[0, 4])
+    assert_near(attention(tokens, mask)[0, 0], made("mean", 7)(tokens, mask)[0, 4])
 
 
 @every_pooling

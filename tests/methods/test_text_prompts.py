@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bases import LABELS, RECIPES, TEXTS, TinyBase, free
+from comparing import assert_near
 from gliner_adapters.adapters import describe, load_adapter, save_adapter
 from gliner_adapters.annotate import Annotator
 from gliner_adapters.documents import Document, Entity, split_words
@@ -149,7 +150,7 @@ def test_padding_and_neighbours_do_not_matter(technique: str, tiny_base: TinyBas
     together = encoder(batch.input_ids, batch.attention_mask)
     for row, length in enumerate(batch.attention_mask.sum(1).tolist()):
         alone = encoder(batch.input_ids[row : row + 1, :length], batch.attention_mask[row : row + 1, :length])
-        torch.testing.assert_close(together[row : row + 1, :length], alone, atol=1e-4, rtol=1e-4)
+        assert_near(together[row : row + 1, :length], alone)
 
 
 @on_few

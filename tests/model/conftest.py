@@ -1,4 +1,4 @@
-"""Settings for this room's tests."""
+"""Settings for the tests of this package."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_equals_gliners_decoder(lengths: list[int], seed: int, threshold: float,
     for spans, text in zip(ours, logits.split(lengths), strict=True):
         for span in spans:
             score = text[span.first, span.last - span.first, span.label].sigmoid().item()
-            assert span.score == pytest.approx(score, abs=1e-6)
+            assert span.score == pytest.approx(score, abs=1e-4)
 
 
 @cases

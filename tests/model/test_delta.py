@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from comparing import assert_near, is_near
 from gliner_adapters.errors import BaseModelError
 from gliner_adapters.model.delta import DOWN, SCALE, TAIL, UP, apply_delta, factorise, pack, residue, unpack
 
@@ -18,21 +19,21 @@ def test_the_product_is_the_closest_of_its_rank(shape: tuple[int, int]) -> None:
         up, down = factorise(delta, rank)
         assert (up.shape, down.shape) == ((shape[0], rank), (rank, shape[1]))
         closest = left[:, :rank] * values[:rank] @ right[:rank]
-        assert torch.allclose(up @ down, closest, atol=1e-4)
+        assert is_near(up @ down, closest)
         assert residue(delta, up, down) == pytest.approx(float(values[rank:].square().sum()), abs=1e-3)
 
 
 def test_both_factors_have_the_same_scale() -> None:
     torch.manual_seed(0)
     up, down = factorise(torch.randn(30, 8) * 1e-3, 3)
-    assert torch.allclose(up.norm(dim=0), down.norm(dim=1), rtol=1e-4)
+    assert_near(up.norm(dim=0), down.norm(dim=1))
 
 
 def test_a_matrix_of_low_rank_comes_back_whole() -> None:
     torch.manual_seed(0)
     delta = torch.randn(50, 3) @ torch.randn(3, 20)
     up, down = factorise(delta, 3)
-    assert torch.allclose(up @ down, delta, atol=1e-4)
+    assert is_near(up @ down, delta)
     assert residue(delta, up, down) < 1e-6
 
 

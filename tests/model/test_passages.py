@@ -22,14 +22,14 @@ from gliner_adapters.documents import (
 from gliner_adapters.errors import BaseModelError
 from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Losses, Segmenter, entities_of
-from gliner_adapters.model.predict import Predictor
+from parts_reader import PartsReader
 
 each_plain = pytest.mark.parametrize("tiny_base", [*PLAIN, "bi-modernbert"], indirect=True)
 
 
-def predictor_of(base: Base) -> Predictor:
+def predictor_of(base: Base) -> PartsReader:
     inputs = base.label_inputs(LABELS) if base.architecture == "bi" else None
-    return Predictor(base, base.parts, LABELS, inputs)
+    return PartsReader(base, base.parts, LABELS, inputs)
 
 
 def long_text(sentences: int, seed: int = 0) -> str:
@@ -69,7 +69,7 @@ def test_a_long_document_reads_like_its_windows(tiny_base: TinyBase, segment: st
         found.append([WordSpan(at_start[e.start], at_end[e.end], e.label, e.score or 0) for e in alone.entities])
     expected = [words_entity(words, s.first, s.last, s.label, score=s.score) for s in merge_windows(windows, found)]
     assert [e.key for e in read.entities] == [e.key for e in expected]
-    assert [e.score for e in read.entities] == pytest.approx([e.score for e in expected], abs=1e-5)
+    assert [e.score for e in read.entities] == pytest.approx([e.score for e in expected], abs=1e-4)
     assert len(read.entities) > 10
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModel, BertConfig, DebertaV2Config, DistilBertConfig, ModernBertConfig
 
+from comparing import assert_near
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model.prompts import (
     LayerPrompts,
@@ -95,10 +96,10 @@ def test_without_prompts_it_is_the_encoders_own_pass(kind: str) -> None:
     ids, mask = batch()
     expected = model(ids, attention_mask=mask)[0]
     read = encode_with_prompts(model, ids, mask, LayerPrompts())
-    torch.testing.assert_close(read, expected, atol=1e-5, rtol=1e-5)
+    assert_near(read, expected)
     words = model.get_input_embeddings()(ids)
     from_words = encode_with_prompts(model, None, mask, LayerPrompts(), inputs_embeds=words)
-    torch.testing.assert_close(from_words, expected, atol=1e-5, rtol=1e-5)
+    assert_near(from_words, expected)
 
 
 @every_encoder
@@ -158,7 +159,7 @@ def test_prefixes_are_read_beside_the_attention(kind: str) -> None:
     with prefixes_by_hooks(model, prefixes):
         expected = model(ids, attention_mask=mask)[0]
     read = encode_with_prompts(model, ids, mask, LayerPrompts(prefixes=prefixes))
-    torch.testing.assert_close(read, expected, atol=1e-5, rtol=1e-5)
+    assert_near(read, expected)
     assert not torch.allclose(read, model(ids, attention_mask=mask)[0], atol=0.1)
 
 
@@ -195,7 +196,7 @@ def test_hidden_prompts_are_tokens_of_their_layer(kind: str) -> None:
     expected = model.final_norm(x) if modern else x
     read = encode_with_prompts(model, ids, mask, LayerPrompts(hidden))
     inside = mask.bool()
-    torch.testing.assert_close(read[inside], expected[inside], atol=1e-5, rtol=1e-5)
+    assert_near(read[inside], expected[inside])
     changed = (read - encode_with_prompts(model, ids, mask, LayerPrompts())).abs().amax(-1)
     assert changed[inside].min() > 1e-3, "each token sees the prompts, far ones too"
 
@@ -215,7 +216,7 @@ def test_rows_keep_their_own_prompts_and_padding_does_not_matter(kind: str) -> N
             {i: Prefix(p.keys[one], p.values[one], p.factor[one]) for i, p in prompts.prefixes.items()},
         )
         alone = encode_with_prompts(model, ids[one, :length], mask[one, :length], own)
-        torch.testing.assert_close(together[one, :length], alone, atol=1e-5, rtol=1e-4)
+        assert_near(together[one, :length], alone)
 
 
 @pytest.mark.parametrize("kind", ["bert", "deberta-absolute", "modernbert-bias"])
@@ -240,7 +241,7 @@ def test_states_keys_and_values_of_each_layer(kind: str) -> None:
             every = torch.ones(1, 1, 30, 30, dtype=torch.bool)
             expected = attention(states, every)[0]
             read = own.read(query(states), 4)
-        torch.testing.assert_close(read, expected, atol=1e-5, rtol=1e-5)
+        assert_near(read, expected)
 
 
 def test_layers_that_hidden_prompts_reach_from() -> None:

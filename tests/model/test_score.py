@@ -9,6 +9,7 @@ import torch
 from gliner.modeling.span_rep import SpanRepLayer
 from torch import Tensor
 
+from comparing import assert_near
 from gliner_adapters.model import score as scoring
 from gliner_adapters.model.parts import unused_parameters
 from gliner_adapters.model.score import BLOCK, is_factorisable, score_spans, valid_spans
@@ -64,7 +65,7 @@ def test_scores_equal_the_heads_own(mode: str, lengths: list[int], own_labels: b
     valid = valid_spans(lengths, WIDTH)
     assert ours.shape == (sum(lengths), WIDTH, 3)
     assert ours.dtype == torch.float32
-    torch.testing.assert_close(ours[valid], theirs[valid], atol=1e-5, rtol=1e-5)
+    assert_near(ours[valid], theirs[valid])
 
 
 @pytest.mark.parametrize("model_type", ["rnn", "deberta-v2"])
@@ -75,7 +76,7 @@ def test_scores_with_a_context_encoder(model_type: str) -> None:
     with torch.no_grad():
         ours, theirs = score_spans(head, words, lengths, labels, WIDTH), own_scores(head, words, lengths, labels)
     valid = valid_spans(lengths, WIDTH)
-    torch.testing.assert_close(ours[valid], theirs[valid], atol=1e-5, rtol=1e-5)
+    assert_near(ours[valid], theirs[valid])
 
 
 def test_an_unfactorised_head_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -116,13 +117,13 @@ def test_span_reader_gradients(size: int, classes: int, noisy: bool) -> None:
         hidden = (starts[:, None] + later).relu()
         return (hidden if noise is None else hidden * noise[:, None]) @ readers.T * spans
 
-    torch.testing.assert_close(read(starts, ends, readers), plain(starts, ends, readers))
+    assert_near(read(starts, ends, readers), plain(starts, ends, readers))
     weight = torch.randn(size, WIDTH, classes, dtype=torch.float64)
     # The gradient of the readers is summed in float32.
     ours = torch.autograd.grad((read(starts, ends, readers) * weight).sum(), (starts, ends, readers))
     theirs = torch.autograd.grad((plain(starts, ends, readers) * weight).sum(), (starts, ends, readers))
     for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+        assert_near(one, other)
     for tensor in (readers,):
         tensor.requires_grad_(False)
     assert torch.autograd.gradcheck(lambda s, e: read(s, e, readers), (starts, ends), atol=1e-6)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import Tensor
 
 from bases import LABELS, TinyBase
+from comparing import assert_near
 from gliner_adapters.methods import attach
 from gliner_adapters.model import score, span_kernel, valid_spans
 from gliner_adapters.model.score import _SpanReader
@@ -35,9 +40,9 @@ def test_scores_and_gradients_are_those_of_torch(classes: int) -> None:
     valid = valid_spans(LENGTHS, WIDTH).unsqueeze(-1)
     mine = gradients(lambda s, e, r: span_kernel.read_spans(s, e, r, LENGTHS, WIDTH), tensors, weights * valid)
     reference = gradients(lambda s, e, r: _SpanReader.apply(s, e, r, None, WIDTH), tensors, weights * valid)
-    torch.testing.assert_close(mine[0], reference[0] * valid)
+    assert_near(mine[0], reference[0] * valid)
     for own, expected in zip(mine[1], reference[1], strict=True):
-        torch.testing.assert_close(own, expected, rtol=1e-4, atol=1e-4)
+        assert_near(own, expected)
 
 
 def test_a_frozen_span_head_costs_no_gradient() -> None:
@@ -47,7 +52,7 @@ def test_a_frozen_span_head_costs_no_gradient() -> None:
         lambda s, e, r: span_kernel.read_spans(s, e, r, LENGTHS, WIDTH), [starts, ends, readers], weights * valid
     )
     alone = gradients(lambda r: span_kernel.read_spans(starts, ends, r, LENGTHS, WIDTH), [readers], weights * valid)
-    torch.testing.assert_close(alone[1][0], whole[1][2])
+    assert_near(alone[1][0], whole[1][2])
 
 
 def test_dropout_is_the_same_in_both_directions_and_right_on_average() -> None:
@@ -95,7 +100,7 @@ def test_it_serves_training_only(tiny_base: TinyBase) -> None:
     with torch.no_grad():
         read = score.score_spans(head, words, [4, 2], labels, base.max_width)
     valid = valid_spans([4, 2], base.max_width)
-    torch.testing.assert_close(trained[valid], read[valid])
+    assert_near(trained[valid], read[valid])
 
 
 def test_each_passage_may_have_labels_of_its_own() -> None:
@@ -111,6 +116,19 @@ def test_each_passage_may_have_labels_of_its_own() -> None:
         return torch.cat([span_kernel.read_spans(*each[:3], [each[3]], WIDTH) for each in passages])
 
     expected = gradients(one_by_one, [starts, ends, readers], weights * valid)
-    torch.testing.assert_close(own[0], expected[0])
+    assert_near(own[0], expected[0])
     for mine, other in zip(own[1], expected[1], strict=True):
-        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-4)
+        assert_near(mine, other)
+
+
+def test_torch_keeps_its_number_of_threads() -> None:
+    """In a fresh process: numba's threads start once, and start by setting OpenMP's number."""
+    script = (
+        "import torch\n"
+        "from gliner_adapters.model import span_kernel\n"
+        "torch.set_num_threads(1)\n"
+        "span_kernel._compiled()\n"
+        "assert torch.get_num_threads() == 1, torch.get_num_threads()\n"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "NUMBA_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)

@@ -10,7 +10,7 @@ from gliner_adapters.model import Base, load_base
 
 @pytest.fixture(autouse=True)
 def _one_thread(one_thread: None) -> None:
-    """In every test of this room."""
+    """In every test of this package."""
 
 
 @pytest.fixture(scope="session")

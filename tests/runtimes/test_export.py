@@ -16,6 +16,7 @@ from torch import Tensor
 from adapters.helpers import BASES, trained_adapter
 from bases import LABELS, TEXTS, TinyBase, free
 from cli.conftest import Cli, cli  # noqa: F401 - a fixture
+from comparing import assert_near
 from gliner_adapters.adapters import save_adapter
 from gliner_adapters.errors import BaseModelError, ConfigError
 from gliner_adapters.model import Base
@@ -23,11 +24,11 @@ from gliner_adapters.model.batches import Batch
 from gliner_adapters.model.fingerprint import file_sha256
 from gliner_adapters.model.parts import Parts
 from gliner_adapters.model.passages import Segmenter
-from gliner_adapters.model.predict import Predictor
 from gliner_adapters.model.score import valid_spans
 from gliner_adapters.runtimes.export import GraphRecord, export_graph
 from gliner_adapters.runtimes.graphs import Run
 from gliner_adapters.runtimes.sessions import onnx_run, openvino_run
+from parts_reader import PartsReader
 
 Tiny = Callable[[str], TinyBase]
 
@@ -43,7 +44,7 @@ def laid_out(base: Base, parts: Parts, texts: tuple[str, ...], labels: int) -> t
     """A batch, and torch's logits for it."""
     chosen = LABELS[:labels]
     own = base.architecture == "bi" and parts.label_vectors is None
-    predictor = Predictor(base, parts, chosen, base.label_inputs(chosen) if own else None)
+    predictor = PartsReader(base, parts, chosen, base.label_inputs(chosen) if own else None)
     batch = predictor.collate(Segmenter(base, chosen, "window").passages(free(texts)))
     return batch, predictor.logits(batch)
 
@@ -92,7 +93,7 @@ def test_the_whole_pass_gives_torchs_numbers(kind: str, name: str, tiny: Tiny, t
             found = torch.from_numpy(run(feed(batch, vectors_of(base, labels))))
             assert found.shape == (batch.words, base.max_width, labels)
             inside = valid_spans(batch.lengths, base.max_width)
-            torch.testing.assert_close(found[inside], expected[inside], atol=1e-4, rtol=1e-5)
+            assert_near(found[inside], expected[inside])
 
 
 def test_one_graph_serves_adapters_that_share_its_heads(tiny: Tiny, tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_one_graph_serves_adapters_that_share_its_heads(tiny: Tiny, tmp_path: Pa
         assert parts.label_vectors is not None
         found = torch.from_numpy(run(feed(batch, parts.label_vectors)))
         inside = valid_spans(batch.lengths, base.max_width)
-        torch.testing.assert_close(found[inside], expected[inside], atol=1e-4, rtol=1e-5)
+        assert_near(found[inside], expected[inside])
         seen.append(found)
     assert not torch.allclose(seen[0], seen[1])
 
@@ -140,7 +141,7 @@ def test_the_command_writes_an_adapter_with_all_that_is_needed(
         assert batch.label_rows[0].tolist() == record.label_positions
     inside = valid_spans(batch.lengths, base.max_width)
     found = torch.from_numpy(run(feed(batch, vectors)))
-    torch.testing.assert_close(found[inside], expected[inside], atol=1e-4, rtol=1e-5)
+    assert_near(found[inside], expected[inside])
 
 
 def test_a_base_alone_and_the_deployable_form(tiny: Tiny, cli: Cli, tmp_path: Path) -> None:  # noqa: F811

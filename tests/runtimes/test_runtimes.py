@@ -13,14 +13,16 @@ from torch import Tensor
 
 from adapters.helpers import BASES, trained_adapter
 from bases import LABELS, TEXTS, TinyBase, free
+from comparing import assert_near
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import Base
 from gliner_adapters.model.parts import Parts
 from gliner_adapters.model.passages import Segmenter
-from gliner_adapters.model.predict import Precision, Predictor
+from gliner_adapters.model.precision import Precision
 from gliner_adapters.model.score import valid_spans
 from gliner_adapters.runtimes import RUNTIMES, Runtime, check_runtime, prepare
 from gliner_adapters.runtimes.cache import DIGESTS
+from parts_reader import PartsReader
 
 Tiny = Callable[[str], TinyBase]
 
@@ -40,11 +42,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runtimes")
 
 
-def predictor(base: Base, parts: Parts, labels: int = 3, precision: Precision = "fp32") -> Predictor:
+def predictor(base: Base, parts: Parts, labels: int = 3, precision: Precision = "fp32") -> PartsReader:
     """Reads with the base's own label encoder, or with the label vectors in the parts."""
     chosen = LABELS[:labels]
     own = base.architecture == "bi" and parts.label_vectors is None
-    return Predictor(base, parts, chosen, base.label_inputs(chosen) if own else None, precision=precision)
+    return PartsReader(base, parts, chosen, base.label_inputs(chosen) if own else None, precision=precision)
 
 
 def logits(base: Base, parts: Parts, texts: tuple[str, ...], labels: int = 3, precision: Precision = "fp32") -> Tensor:
@@ -78,7 +80,7 @@ def test_graphs_give_torchs_numbers(runtime: Runtime, name: str, tiny: Tiny, cac
         for labels in (1, 3):
             expected = logits(base, base.parts, texts, labels)
             assert len(expected) == 1 or expected.std() > 0.3
-            torch.testing.assert_close(logits(base, prepared, texts, labels), expected, atol=1e-4, rtol=1e-5)
+            assert_near(logits(base, prepared, texts, labels), expected)
     found = entities(base, prepared)
     assert found == entities(base, base.parts)
     assert sum(map(len, found)) > 3
@@ -135,7 +137,7 @@ def test_adapters_run_in_a_runtime(method: str, tiny: Tiny, cache: Path) -> None
     trained = trained_adapter(base, method)
     parts = trained.adapter.plug(base)
     expected = logits(base, parts, TEXTS)
-    torch.testing.assert_close(logits(base, prepare(parts, "onnx", cache=cache), TEXTS), expected, atol=1e-4, rtol=1e-5)
+    assert_near(logits(base, prepare(parts, "onnx", cache=cache), TEXTS), expected)
     if method in ("full", "lora"):
         own = replace(parts, text_encoder=base.parts.text_encoder)
         assert not torch.allclose(logits(base, own, TEXTS), expected, atol=1e-3)
@@ -210,5 +212,5 @@ def test_a_damaged_graph_is_noticed_and_made_again(
         file.unlink()
     found = logits(base, prepare(base.parts, "onnx", cache=tmp_path), TEXTS)
     assert f"{file.parent} is damaged; its graph is exported again" in caplog.text
-    torch.testing.assert_close(found, logits(base, base.parts, TEXTS), atol=1e-4, rtol=1e-5)
+    assert_near(found, logits(base, base.parts, TEXTS))
     assert file.read_bytes() == whole

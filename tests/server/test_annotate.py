@@ -11,7 +11,7 @@ import pytest
 
 from bases import TEXTS
 from gliner_adapters.annotate import Annotator, Request
-from gliner_adapters.documents import Document, Label, ReadReport
+from gliner_adapters.documents import Document, Label, ReadOptions, ReadReport
 from gliner_adapters.documents.formats import get_format
 
 from .conftest import GENES, TEXT, Serve, assert_error
@@ -107,7 +107,7 @@ async def test_answers_in_the_formats_of_documents(serve: Serve, accept: str, na
         json_answer = (await client.post("/v1/annotate", json=ask)).json()["results"]
         answer = await client.post("/v1/annotate", json=ask, headers={"Accept": accept})
     assert answer.headers["content-type"].split(";")[0] == accept
-    read = list(get_format(name).read(io.BytesIO(answer.content), "x", skip_bad=False, report=ReadReport()))
+    read = list(get_format(name).read(io.BytesIO(answer.content), "x", options=ReadOptions(), report=ReadReport()))
     assert [document.id for document in read] == ["7", "8"]
     for document, result in zip(read, json_answer, strict=True):
         assert [e.key for e in document.entities] == [(e["start"], e["end"], e["label"]) for e in result["entities"]]

@@ -106,6 +106,15 @@ async def test_headers(serve: Serve) -> None:
         assert (await client.get("/docs")).status_code == (await client.get("/redoc")).status_code == 404
 
 
+async def test_head_is_answered_as_get_without_a_body(serve: Serve) -> None:
+    async with serve() as client:
+        for path in ("/", "/healthz", "/readyz", "/metrics", "/v1/base", "/v1/adapters", "/openapi.json", "/nowhere"):
+            asked, got = await client.head(path), await client.get(path)
+            assert (asked.status_code, asked.content) == (got.status_code, b""), path
+            assert asked.headers["content-type"] == got.headers["content-type"], path
+        assert (await client.head("/v1/annotate")).status_code == 405
+
+
 async def test_other_origins(serve: Serve) -> None:
     ask = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     async with serve() as client:

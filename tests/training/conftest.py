@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _one_thread(one_thread: None) -> None:
-    """In every test of this room."""
+    """In every test of this package."""

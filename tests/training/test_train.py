@@ -14,10 +14,10 @@ from gliner_adapters.documents import Document, Entity
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import score_documents
 from gliner_adapters.methods import attach
-from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training import Reporter, TrainingConfig, TrainingResult, train
 from gliner_adapters.training.features import FeatureCache
 from gliner_adapters.training.module import set_head_dropout
+from parts_reader import PartsReader
 from training.toy import numbered, quick, snapshot, tensors_equal, toy_corpus
 
 RUNS = [
@@ -59,7 +59,7 @@ def test_a_run_learns(method: str, name: str, tiny: Callable[[str], TinyBase], t
     assert result.threshold == result.best["threshold"]
     # The weights that are left are those of the best evaluation, and the threshold goes with them.
     adapter.eval().bake(base)
-    predictor = Predictor(base, adapter.plug(base), LABELS, label_style=adapter.options.label_style)
+    predictor = PartsReader(base, adapter.plug(base), LABELS, label_style=adapter.options.label_style)
     found, _ = predictor.annotate(corpus, result.threshold)
     again = score_documents(numbered(corpus), numbered(found), [label.name for label in LABELS])
     assert again.macro_f1 == pytest.approx(result.best["macro_f1"], abs=0.02)  # devel was read off float16 vectors
@@ -144,14 +144,18 @@ def test_cached_features_are_nearly_the_words(
     base, corpus = tiny(name).base, toy_corpus()
     adapter = attach(method, base, LABELS).eval().bake(base)
     style = adapter.options.label_style
-    predictor = Predictor(base, adapter.plug(base), LABELS, label_style=style, max_passages=7)
+    predictor = PartsReader(base, adapter.plug(base), LABELS, label_style=style, max_passages=7)
     from gliner_adapters.model import valid_spans
     from gliner_adapters.model.passages import Segmenter
 
     passages = Segmenter(base, LABELS, label_style=style).passages(corpus)
     counted: list[int] = []
     cache = FeatureCache(
-        tmp_path / "features.f16", predictor, passages, lambda steps, sentences: counted.append(sentences)
+        tmp_path / "features.f16",
+        predictor.engine,
+        predictor.source,
+        passages,
+        lambda steps, sentences: counted.append(sentences),
     )
     assert sum(counted) == len(passages)
     picked = [5, 0, len(passages) - 1, 5]

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from gliner_adapters.adapters.card import model_card
@@ -33,11 +33,13 @@ from gliner_adapters.adapters.config import (
 )
 from gliner_adapters.adapters.peft_format import clear_peft, write_peft
 from gliner_adapters.errors import AdapterError, ConfigError
+from gliner_adapters.inputs import as_path
 from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.methods.base import PRODUCERS
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.fingerprint import file_sha256
 from gliner_adapters.model.hub import fetch_snapshot
+from gliner_adapters.storage import atomic, write_tensors, write_text
 
 #: The name of the baked label vectors among the tensors.
 LABEL_VECTORS = "label_vectors"
@@ -114,22 +116,22 @@ def save_adapter(trained: TrainedAdapter, folder: str | Path, *, deployable: boo
 
     Raises:
         AdapterError: a uni-encoder's adapter has no deployable form: its labels are read with each text.
+        StorageError: there is no room; an adapter that was there before is whole.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "the adapter's folder")
     deployable = deployable or trained.adapter.deployable
     if deployable and trained.base.architecture == "uni":
         raise AdapterError("a uni-encoder reads its labels with each text, so there is nothing to bake")
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = _tensors(trained.adapter, deployable)
-    fresh = folder / f".{WEIGHTS_FILE}.new"
-    save_file(tensors, fresh)
-    config = trained.config.model_copy(update={"deployable": deployable, "weights_sha256": file_sha256(fresh)})
-    clear_peft(folder)  # an interrupted save leaves none of another adapter
-    fresh.replace(folder / WEIGHTS_FILE)
-    config.write(folder)
+    # Both files are complete before either takes its place.
+    with atomic(folder / CONFIG_FILE) as fresh_config, atomic(folder / WEIGHTS_FILE) as fresh:
+        write_tensors(fresh, tensors)
+        config = trained.config.model_copy(update={"deployable": deployable, "weights_sha256": file_sha256(fresh)})
+        write_text(fresh_config, config.to_json())
+        clear_peft(folder)  # an interrupted save leaves none of another adapter
     deltas = trained.adapter.peft_deltas()
     written = write_peft(folder, {p: d for p, d in deltas.items() if not (deployable and _makes_labels(p))})
-    (folder / CARD_FILE).write_text(model_card(config, written), encoding="utf-8")
+    write_text(folder / CARD_FILE, model_card(config, written))
     if deployable == trained.adapter.deployable:  # else the folder holds less than what is in memory
         trained.config, trained.folder = config, folder
     return folder
@@ -173,7 +175,7 @@ def load_adapter(
         AdapterError: anything missing, unknown or ill-shaped, or a base with another fingerprint.
         BaseModelError: the base that the adapter names cannot be loaded.
     """
-    folder = Path(source)
+    folder = as_path(source, "the adapter")
     if not folder.is_dir():
         folder = fetch_snapshot(str(source), revision, [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], AdapterError)
     config = AdapterConfig.read(folder)

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from gliner_adapters.adapters.config import CONFIG_FILE, WEIGHTS_FILE
+from gliner_adapters.storage import write_tensors, write_text
 
 PEFT_FOLDER = "peft"
 
@@ -33,11 +33,10 @@ def write_peft(folder: Path, deltas: Mapping[str, tuple[dict[str, Any], dict[str
     written = []
     for part, (config, tensors) in deltas.items():
         place = folder / PEFT_FOLDER / part
-        place.mkdir(parents=True, exist_ok=True)
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(plain, place / WEIGHTS_FILE, metadata={"format": "pt"})
+        write_tensors(place / WEIGHTS_FILE, plain, {"format": "pt"})
         text = json.dumps(config, indent=2, sort_keys=True)
-        (place / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+        write_text(place / CONFIG_FILE, text + "\n")
         written.append(f"{PEFT_FOLDER}/{part}")
     return written
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from gliner_adapters.adapters import TrainedAdapter, describe
 from gliner_adapters.annotate.library import AdapterLibrary
-from gliner_adapters.annotate.reader import Reader, add_losses
+from gliner_adapters.annotate.reader import Reader
 from gliner_adapters.annotate.requests import Reading, Request
-from gliner_adapters.documents import Document, Label
+from gliner_adapters.documents import Document, Label, Labels, Texts, as_documents, as_labels
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.inference import Source, single_source
+from gliner_adapters.inputs import as_probability, described
 from gliner_adapters.methods import attach
 from gliner_adapters.model import Base
-from gliner_adapters.model.passages import Losses, Segment
-from gliner_adapters.model.predict import MAX_PASSAGES, MAX_TOKENS, Precision, Predictor
+from gliner_adapters.model.base import Segment
+from gliner_adapters.model.batches import MAX_PASSAGES, MAX_TOKENS
+from gliner_adapters.model.passages import Losses
+from gliner_adapters.model.precision import Precision
 from gliner_adapters.runtimes import Runtime, check_runtime, prepare
 
 #: Documents that are read together when annotating a stream; within them passages are batched by length.
@@ -24,7 +29,6 @@ STREAM_CHUNK = 256
 NOTHING_TO_READ_WITH = "this annotator has a library of adapters: say with read() what to read with"
 
 Adapters = AdapterLibrary | Mapping[str, str | Path | TrainedAdapter] | Sequence[str | Path | TrainedAdapter]
-Labels = Sequence[str] | Sequence[Label] | Mapping[str, str | None]
 
 
 class Annotator:
@@ -41,7 +45,8 @@ class Annotator:
         adapters: with a base, what requests may name: a library, or what one is made of.
         threshold: least probability (exceeded strictly), one or one a label; by default the adapter's, or 0.5.
         nested: report entities within entities.
-        segment: read by sentences or by windows; by default as the adapter was trained, or windows.
+        segment: read by ``"sentence"`` or by ``"window"``; by default as each adapter was trained, and plain labels as
+            the base was pretrained (`Base.segment`). A request may say otherwise.
         precision: ``"fp32"`` or ``"bf16"``.
         runtime: what runs the text encoder (`docs/runtimes.md`). An adapter that :meth:`annotate` reads with has its
             own one run there too; :meth:`read` leaves adapters that change the text encoder to torch.
@@ -75,6 +80,11 @@ class Annotator:
         max_passages: int = MAX_PASSAGES,
         max_tokens: int = MAX_TOKENS,
     ) -> None:
+        if not isinstance(model, TrainedAdapter | Base):
+            raise ConfigError(
+                f"an annotator needs an adapter or a base, got {described(model)}; load one with load_adapter() or "
+                "load_base()"
+            )
         check_runtime(runtime, precision)
         self.runtime, self.precision = runtime, precision
         base = model if isinstance(model, Base) else model.base
@@ -89,37 +99,50 @@ class Annotator:
             max_tokens=max_tokens,
         )
         self._model: TrainedAdapter | None = None
-        self._predictor: Predictor | None = None
         if isinstance(model, Base):
             if labels is None:
                 if adapters is None:
                     raise ConfigError("a base without an adapter needs labels to look for")
-                if threshold is not None or nested or segment is not None:
-                    raise ConfigError(
-                        "with a library, threshold and nesting are the request's and segments the adapter's"
-                    )
+                if threshold is not None or nested:
+                    raise ConfigError("with a library, threshold and nesting are the request's")
                 self._reader.prepare()
+                self._reader.segment = segment
                 return
-            adapter = attach("zero-shot", model, parse_labels(labels), {"label_style": label_style or "name"})
-            model = describe(adapter, model, threshold=0.5, segment="window")
+            adapter = attach("zero-shot", model, as_labels(labels), {"label_style": label_style or "name"})
+            trained = describe(adapter, model, threshold=0.5, segment=model.segment)
         elif labels is not None or label_style is not None:
             raise ConfigError("an adapter brings its own labels; give labels only with a base")
         elif adapters is not None:
             raise ConfigError("a library of adapters goes with a base, not with an adapter")
-        self._model = model
-        self.threshold = _checked(model.config.threshold if threshold is None else threshold, len(model.labels))
+        else:
+            trained = model
+        self._model = trained
+        self.threshold = _checked(trained.config.threshold if threshold is None else threshold, len(trained.labels))
         self.nested = nested
-        self.segment: Segment = segment or model.config.segment
-        self._predictor = Predictor(
-            model.base,
-            prepare(model.adapter.plug(model.base), runtime, precision),
-            model.adapter.labels,
-            model.adapter.label_inputs(model.base),
-            precision=precision,
-            label_style=model.adapter.options.label_style,
-            reserve=model.adapter.text_overhead(),
-            max_passages=max_passages,
-            max_tokens=max_tokens,
+        self.segment: Segment = segment or trained.config.segment
+        if isinstance(model, Base) and base.architecture == "uni":
+            self._reader.prepare()
+            self._reader.default_labels(trained.adapter.labels)
+        else:
+            self._reader.default_source(self._source(trained))
+
+    def _source(self, trained: TrainedAdapter) -> Source:
+        """What an adapter reads with when it reads alone: all of it in memory, its own text encoder in the runtime."""
+        base, adapter, config = trained.base, trained.adapter, trained.config
+        parts = adapter.plug(base)
+        if parts.text_encoder is base.parts.text_encoder:
+            parts = replace(parts, text_encoder=self._reader.prepare())
+        else:
+            parts = prepare(parts, self.runtime, self.precision)
+        return single_source(
+            base,
+            parts,
+            adapter.labels,
+            adapter.label_inputs(base),
+            label_style=adapter.options.label_style,
+            reserve=adapter.text_overhead(),
+            threshold=config.threshold,
+            segment=config.segment,
         )
 
     @property
@@ -143,25 +166,37 @@ class Annotator:
         """What is looked for."""
         return self.model.adapter.labels
 
-    def annotate(self, texts: Iterable[str | Document]) -> list[Document]:
-        """Read texts or documents; their entities are replaced by what is found.
+    def annotate(self, texts: Texts) -> list[Document]:
+        """Read texts or documents, or a single one; their entities are replaced by what is found.
 
-        The result does not depend on what is read together.
+        The result does not depend on what is read together. A uni-encoder whose input has no room for all labels of a
+        zero-shot annotator reads them in groups.
+
+        Raises:
+            DataError: something that is no text.
         """
-        documents = [Document(text) if isinstance(text, str) else text for text in texts]
-        if self._predictor is None:
-            raise ConfigError(NOTHING_TO_READ_WITH)
-        annotated, segmenter = self._predictor.annotate(
-            documents, self.threshold, nested=self.nested, segment=self.segment
-        )
-        add_losses(self.losses, segmenter.losses)
-        return annotated
+        self.model  # noqa: B018 - raises if there is none
+        return [
+            reading.document
+            for reading in self._reader.read([self._request(document) for document in as_documents(texts)])
+        ]
 
-    def stream(self, texts: Iterable[str | Document], chunk: int = STREAM_CHUNK) -> Iterator[Document]:
-        """Read a stream of texts or documents in bounded memory, in order."""
-        iterator = iter(texts)
-        while block := list(islice(iterator, chunk)):
-            yield from self.annotate(block)
+    def stream(self, texts: Texts, chunk: int = STREAM_CHUNK) -> Iterator[Document]:
+        """Read a stream of texts or documents in bounded memory, in order; see :meth:`read_stream`.
+
+        Raises:
+            DataError: something that is no text.
+        """
+        self.model  # noqa: B018 - raises if there is none
+        with closing(self.read_stream(map(self._request, as_documents(texts)), chunk)) as stream:
+            for reading in stream:
+                yield reading.document
+
+    def _request(self, document: Document) -> Request:
+        """A document to be read with what the annotator was made with."""
+        names = self.model.labels
+        limits = self.threshold if isinstance(self.threshold, float) else dict(zip(names, self.threshold, strict=True))
+        return Request(document, threshold=limits, nested=self.nested, segment=self.segment)
 
     def check(self, request: Request) -> None:
         """Raise what :meth:`read` would raise for what a request asks for; its text is not looked at."""
@@ -205,22 +240,11 @@ def _library(adapters: Adapters | None, base: Base) -> AdapterLibrary:
     return adapters
 
 
-def parse_labels(labels: Labels) -> list[Label]:
-    """Labels from names, from a mapping of name to description, or as they are."""
-    if isinstance(labels, str):
-        raise ConfigError("labels must be a list of names or a mapping of name to description, not one string")
-    if isinstance(labels, Mapping):
-        return [Label(name, description or None) for name, description in labels.items()]
-    return [label if isinstance(label, Label) else Label(label) for label in labels]
-
-
 def _checked(threshold: float | Sequence[float], labels: int) -> float | list[float]:
     """A threshold that is a probability, or one for each label."""
-    values = [threshold] if isinstance(threshold, (int, float)) else list(threshold)
-    if any(not 0 <= value <= 1 for value in values):
-        raise ConfigError(f"a threshold is a probability between 0 and 1, got {threshold}")
-    if isinstance(threshold, (int, float)):
-        return float(threshold)
+    if not isinstance(threshold, Sequence) or isinstance(threshold, str):
+        return as_probability(threshold)
+    values = [as_probability(value) for value in threshold]
     if len(values) != labels:
         raise ConfigError(f"{len(values)} thresholds for {labels} labels; give one, or one for each label")
     return values

@@ -11,9 +11,9 @@ from threading import RLock
 from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter
 from gliner_adapters.adapters.artifact import LABEL_VECTORS, check_fit
 from gliner_adapters.adapters.config import CONFIG_FILE, WEIGHTS_FILE
-from gliner_adapters.annotate.sources import Profile, Source, adapter_source, own_bytes
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import AdapterError, ConfigError
+from gliner_adapters.inference.sources import Profile, Source, adapter_source, own_bytes
 from gliner_adapters.model import Base
 from gliner_adapters.model.fingerprint import fingerprint
 from gliner_adapters.model.hub import fetch_snapshot
@@ -169,6 +169,22 @@ class AdapterLibrary:
         """What an adapter brings to a reading; errors as for :meth:`get`."""
         return self._held(name).source
 
+    def weights(self, profile: Profile) -> Source:
+        """The weights that belong to a profile; errors as for :meth:`get`.
+
+        Raises:
+            AdapterError: the adapter's files are others than when the profile was made.
+        """
+        assert profile.name is not None
+        source = self.source(profile.name)
+        if source.profile.revision != profile.revision:
+            raise AdapterError(f"adapter {profile.name!r} was replaced while it was in use; read again")
+        return source
+
+    def keeps(self, name: str) -> bool:
+        """Whether an adapter is in memory for as long as the library is: it was given as an object."""
+        return name in self._given
+
     def profile(self, name: str) -> Profile:
         """How texts are read for an adapter; it is loaded the first time only. Errors as for :meth:`get`."""
         with self._lock:
@@ -210,7 +226,10 @@ class AdapterLibrary:
                 "(load_adapter(source, base)), or give its folder"
             )
         revision = trained.config.weights_sha256 if trained.folder is not None else _digest(trained)
-        source = adapter_source(name, revision, trained)
+        config = trained.config
+        source = adapter_source(
+            trained.adapter, self.base, name, revision, threshold=config.threshold, segment=config.segment
+        )
         self._configs[name], self._profiles[name] = trained.config, source.profile
         return _Loaded(trained, source, own_bytes(trained.adapter, self.base))
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
+from threading import Event
 
-from gliner_adapters.annotate.engine import Engine, Scored
+from gliner_adapters._memory import return_free_memory
 from gliner_adapters.annotate.library import AdapterLibrary
 from gliner_adapters.annotate.pipeline import pipelined
 from gliner_adapters.annotate.plan import Plan, Planner
 from gliner_adapters.annotate.requests import Reading, Request
 from gliner_adapters.annotate.results import readings
+from gliner_adapters.documents import Label
+from gliner_adapters.inference import Engine, Scored, Source
 from gliner_adapters.model import Base
+from gliner_adapters.model.base import Segment
+from gliner_adapters.model.batches import MAX_PASSAGES, MAX_TOKENS
+from gliner_adapters.model.parts import TextEncoder
 from gliner_adapters.model.passages import Losses
-from gliner_adapters.model.predict import MAX_PASSAGES, MAX_TOKENS, Precision
+from gliner_adapters.model.precision import Precision
 from gliner_adapters.runtimes import Runtime
+
+#: After so many documents, memory that the C library keeps for later goes back to the system: batches of ever other
+#: shapes leave holes in it, one set for each of the threads that the stages run in.
+DOCUMENTS_BETWEEN_RETURNS = 1024
 
 
 class Reader:
@@ -46,12 +57,32 @@ class Reader:
         max_tokens: int = MAX_TOKENS,
     ) -> None:
         self.losses = Losses()
-        self._planner = Planner(base, library, label_style, max_passages, max_tokens)
-        self._engine = Engine(base, library, precision, runtime)
+        self._unreturned = 0
+        self._engine = Engine(
+            base, precision, runtime, library.weights, max_passages=max_passages, max_tokens=max_tokens
+        )
+        self._planner = Planner(self._engine, library, label_style)
 
-    def prepare(self) -> None:
-        """Make the runtime ready now, not when something is first read."""
-        _ = self._engine.text_encoder
+    def prepare(self) -> TextEncoder:
+        """Make the base's text encoder ready in its runtime now, not when something is first read."""
+        return self._engine.text_encoder
+
+    @property
+    def segment(self) -> Segment | None:
+        """What a passage is, where neither the request nor, if this is ``None``, the source is to decide."""
+        return self._planner.segment
+
+    @segment.setter
+    def segment(self, segment: Segment | None) -> None:
+        self._planner.segment = segment
+
+    def default_source(self, source: Source) -> None:
+        """Let a source read for requests that name neither adapters nor labels."""
+        self._planner.default, self._planner.held = (source.profile,), {source.profile: source}
+
+    def default_labels(self, labels: tuple[Label, ...]) -> None:
+        """Look for plain labels where requests name neither adapters nor labels."""
+        self._planner.default = self._planner.plain(labels)
 
     def check(self, request: Request) -> None:
         """Raise what :meth:`read` would raise for what a request asks for."""
@@ -63,19 +94,28 @@ class Reader:
 
     def stream(self, requests: Iterable[Request], chunk: int) -> Generator[Reading, None, None]:
         """The same for a stream, ``chunk`` requests at a time, the stages overlapped."""
-        stages = (self._planner.plan, self._run, self._finish)
+        stopped = Event()
+        stages = (self._planner.plan, partial(self._run, stopped=stopped.is_set), self._finish)
         with closing(pipelined(_chunks(requests, chunk), stages)) as blocks:
-            for block in blocks:
-                yield from block
+            try:
+                for block in blocks:
+                    yield from block
+            finally:
+                stopped.set()  # a chunk may take long; whoever closes the stream waits for a batch of it at most
 
-    def _run(self, plan: Plan) -> tuple[Plan, list[Scored]]:
-        return plan, self._engine.run(plan)
+    def _run(self, plan: Plan, stopped: Callable[[], bool] = lambda: False) -> tuple[Plan, list[Scored]]:
+        return plan, self._engine.run(plan, stopped=stopped)
 
     def _finish(self, done: tuple[Plan, list[Scored]]) -> list[Reading]:
         plan, scored = done
         for lost in plan.losses:
             add_losses(self.losses, lost)
-        return readings(plan, scored)
+        answers = readings(plan, scored)
+        self._unreturned += len(answers)
+        if self._unreturned >= DOCUMENTS_BETWEEN_RETURNS:
+            self._unreturned = 0
+            return_free_memory()
+        return answers
 
 
 def add_losses(total: Losses, more: Losses) -> None:

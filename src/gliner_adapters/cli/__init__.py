@@ -1,7 +1,8 @@
 """The command line: one verb a file.
 
-Exit codes: 0 success; 1 a check failed (`--fail-under`, `benchmark guarantees`); 2 wrong usage; 3 bad data; 4 a base
-or an adapter that cannot be loaded; 5 a download failed; 130 interrupted.
+Exit codes: 0 success; 1 a check failed (`--fail-under`) or a run of a comparison did; 2 wrong usage; 3 bad data; 4 a
+base or an adapter that cannot be loaded; 5 a download failed; 6 a file cannot be written; 130 interrupted; 143
+terminated.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from gliner_adapters.cli import adapters, benchmark, corpora
+from gliner_adapters.cli import adapters, comparison, corpora
 from gliner_adapters.cli.adapt import adapt
 from gliner_adapters.cli.annotate import annotate
 from gliner_adapters.cli.compare import compare
@@ -26,8 +27,16 @@ from gliner_adapters.cli.export import export
 from gliner_adapters.cli.pretrain import pretrain
 from gliner_adapters.cli.serve import CONTEXT as SERVE_CONTEXT
 from gliner_adapters.cli.serve import serve
+from gliner_adapters.cli.signals import Terminated, raise_on_sigterm
 from gliner_adapters.corpora import FetchError
-from gliner_adapters.errors import AdapterError, BaseModelError, ConfigError, DataError, GlinerAdaptersError
+from gliner_adapters.errors import (
+    AdapterError,
+    BaseModelError,
+    ConfigError,
+    DataError,
+    GlinerAdaptersError,
+    StorageError,
+)
 
 EXIT_CODES: dict[type[GlinerAdaptersError], int] = {
     ConfigError: 2,
@@ -35,6 +44,7 @@ EXIT_CODES: dict[type[GlinerAdaptersError], int] = {
     BaseModelError: 4,
     AdapterError: 4,
     FetchError: 5,
+    StorageError: 6,
 }
 
 app = typer.Typer(
@@ -44,7 +54,7 @@ app = typer.Typer(
     help="Adapt GLiNER to biomedical text with small adapters, and annotate literature with the result.\n\n"
     "Start with `gliner-adapters demo`. Then: `corpora list`, `adapt`, `evaluate`, `annotate`.",
     epilog="Exit codes: 0 success, 1 a check failed, 2 wrong usage, 3 bad data, 4 base or adapter not loadable, "
-    "5 a download failed.",
+    "5 a download failed, 6 a file cannot be written.",
 )
 app.command()(demo)
 app.command()(adapt)
@@ -57,7 +67,9 @@ app.command()(export)
 app.command()(pretrain)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(adapters.app, name="adapters")
-app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(comparison.app, name="comparison")
+#: The old name, for one release.
+app.add_typer(comparison.app, name="benchmark", hidden=True, callback=comparison.renamed)
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,17 +88,31 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; errors that the user can mend are printed without a traceback."""
+    """Run the command line."""
+    run_app(app, "gliner-adapters")
+
+
+def run_app(app: typer.Typer, name: str) -> None:
+    """Run a command line; errors that the user can mend are printed without a traceback, with an exit code for each.
+
+    Args:
+        app: its verbs and options.
+        name: the program as it is called.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    raise_on_sigterm()
     try:
-        app(prog_name="gliner-adapters")
+        app(prog_name=name)
     except GlinerAdaptersError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)
+    except Terminated:
+        typer.echo("terminated", err=True)
+        sys.exit(143)

@@ -12,7 +12,9 @@ import typer
 from rich.console import Console
 
 from gliner_adapters.cli import options as o
-from gliner_adapters.documents import Document, Label, detect_format, read_documents, write_documents
+from gliner_adapters.cli.reading_progress import ReadingProgress
+from gliner_adapters.cli.signals import Terminated
+from gliner_adapters.documents import Document, Label, read_documents, write_documents, written_format
 from gliner_adapters.documents.formats import formats
 from gliner_adapters.documents.formats.streams import (
     BOM,
@@ -52,12 +54,14 @@ def annotate(
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="Least probability; else the adapter's own.")] = None,
     nested: Annotated[bool, typer.Option("--nested", help="Also report entities within entities.")] = False,
+    segment: o.Segment = None,
     precision: o.Precision = "fp32",
     runtime: o.Runtime = "torch",
     architecture: o.Architecture = "bi",
     revision: o.Revision = None,
     allow_pickle: o.AllowPickle = False,
     device: o.Device = "cpu",
+    quiet: o.Quiet = False,
 ) -> None:
     """Find entities in texts, files or standard input.
 
@@ -77,21 +81,30 @@ def annotate(
 
     zcat texts.gz | gliner-adapters annotate -a my-adapter -f - --from txt --to jsonl > found.jsonl
     """
-    written = to or ("terminal" if output == "-" else detect_format(output))
+    written = to or ("terminal" if output == "-" else written_format(output))
     if written == "terminal" and output != "-":
         raise ConfigError("coloured text goes to a terminal; for a file choose --to jsonl, pubtator, iob2 or bioc")
     adapters = adapter or []
-    annotator = _annotator(adapters, base, label or [], threshold, nested, precision, runtime, architecture,
+    annotator = _annotator(adapters, base, label or [], threshold, nested, segment, precision, runtime, architecture,
                            revision, allow_pickle, device)  # fmt: skip
     documents = _read(texts or [], file or [], from_)
     if len(adapters) > 1:
         found = _with_all(annotator, documents, threshold, nested)
     else:
         found = annotator.stream(documents)
-    if written == "terminal":
-        show(found, Console())
-    else:
-        write_documents(found, output, written)
+    # Texts given as arguments are answered at once; there is nothing to watch.
+    with ReadingProgress(Console(stderr=True), quiet or bool(texts and not file)) as progress:
+        try:
+            if written == "terminal":
+                show(progress.watch(found), Console())
+            else:
+                write_documents(progress.watch(found), output, written)
+        except (KeyboardInterrupt, Terminated):
+            what = "what was found is incomplete" if output == "-" else f"{output} was not written"
+            typer.echo(f"stopped after {progress.documents:,} documents; {what}", err=True)
+            raise
+    if not progress.quiet:
+        typer.echo(progress.summary(), err=True)
     for line in annotator.losses.lines():
         typer.echo(f"note: {line}", err=True)
 
@@ -102,6 +115,7 @@ def _annotator(
     labels: list[str],
     threshold: float | None,
     nested: bool,
+    segment: Literal["sentence", "window"] | None,
     precision: Literal["fp32", "bf16"],
     runtime: Runtime,
     architecture: Literal["bi", "uni"],
@@ -123,12 +137,16 @@ def _annotator(
             raise ConfigError("--revision is that of one adapter; with several, give folders")
         trained = load_adapter(adapters[0], revision=revision, allow_pickle=allow_pickle, device=device)
         if len(adapters) > 1:
-            return Annotator(trained.base, adapters=adapters, precision=precision, runtime=runtime)
-        return Annotator(trained, threshold=threshold, nested=nested, precision=precision, runtime=runtime)
+            return Annotator(trained.base, adapters=adapters, segment=segment, precision=precision, runtime=runtime)
+        return Annotator(
+            trained, threshold=threshold, nested=nested, segment=segment, precision=precision, runtime=runtime
+        )
     assert base is not None
     loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device)
     named = [Label(name, description or None) for name, _, description in (entry.partition("=") for entry in labels)]
-    return Annotator(loaded, named or None, threshold=threshold, nested=nested, precision=precision, runtime=runtime)
+    return Annotator(
+        loaded, named or None, threshold=threshold, nested=nested, segment=segment, precision=precision, runtime=runtime
+    )
 
 
 def _with_all(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from gliner_adapters.documents import (
     ReadReport,
     WriteReport,
-    detect_format,
     formats,
     read_documents,
     write_documents,
+    written_format,
 )
 from gliner_adapters.documents.formats import get_format
 
@@ -47,11 +47,19 @@ def convert(
             "them, and drop only what overlaps; for training data, since the cuts follow the annotation.",
         ),
     ] = OnConflictChoice.ERROR,
+    discontinuous: Annotated[
+        Literal["span", "split", "drop"],
+        typer.Option(
+            help="For annotations of several parts. span: read from the first part to the last. split: read each part "
+            "as an entity. drop: leave them out.",
+        ),
+    ] = "span",
 ) -> None:
-    """Convert annotated documents between IOB2/CoNLL, PubTator, BioC JSON and JSON Lines.
+    """Convert annotated documents from one file format to another.
 
-    Endings tell the formats; a .gz after them means compressed. JSON Lines keeps everything. PubTator keeps
-    no scores. IOB2 keeps no scores and no ids, and puts one sentence in a block. BioC keeps no word boundaries.
+    Endings tell the formats, and content does where several formats share one; a .gz after them means compressed. JSON
+    Lines keeps everything. PubTator keeps no scores. IOB2 keeps no scores and no ids, and puts one sentence in a block.
+    BioC keeps no word boundaries.
     Counts go to standard error. OUT appears only when all of IN has been converted.
 
     Examples:
@@ -62,9 +70,9 @@ def convert(
 
     zcat corpus.pubtator.gz | gliner-adapters convert - - --from pubtator --to jsonl | head -n 1
     """
-    reading, writing = get_format(from_ or detect_format(source)), get_format(to or detect_format(target))
+    writing = get_format(to or written_format(target))
     found = ReadReport()
-    documents = read_documents(source, reading.name, skip_bad=skip_bad, report=found)
+    documents = read_documents(source, from_, skip_bad=skip_bad, discontinuous=discontinuous, report=found)
     written = write_documents(documents, target, writing.name, on_conflict=on_conflict.value)
     for line in _summary(found, written):
         typer.echo(line, err=True)

@@ -45,6 +45,8 @@ def evaluate(
     gliner-adapters evaluate --base urchade/gliner_small-v2.1 --corpus jnlpba
 
     gliner-adapters evaluate --predictions found.jsonl --corpus bc5cdr
+
+    `comparison zero-shot` scores bases on several corpora, at the threshold that devel prefers too.
     """
     from gliner_adapters.evaluation import (
         abstract_groups,

@@ -105,6 +105,7 @@ def _as_graph(
             label_style=trained.adapter.options.label_style,
             label_vectors=trained.adapter.baked,
             threshold=trained.config.threshold,
+            segment=trained.config.segment,
         )
     else:
         assert base is not None

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from gliner_adapters import runtimes
 from gliner_adapters.corpora import Corpus, load_corpus, user_corpus
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.storage import write_json
 
 BaseName = Annotated[
     str,
@@ -35,6 +36,10 @@ DevelFile = Annotated[Path | None, typer.Option("--devel", help="Your own develo
 TestFile = Annotated[Path | None, typer.Option("--test", help="Your own test file.")]
 Precision = Annotated[Literal["fp32", "bf16"], typer.Option(help="Arithmetic: exact, or faster.")]
 Runtime = Annotated[runtimes.Runtime, typer.Option(help="What runs the text encoder; see docs/runtimes.md.")]
+Segment = Annotated[
+    Literal["sentence", "window"] | None,
+    typer.Option(help="Read by sentence or by window; else as adapters were trained and bases pretrained."),
+]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -146,6 +151,5 @@ def parse_pairs(pairs: list[str], what: str) -> dict[str, Any]:
 def write_result(path: Path | None, result: Mapping[str, Any]) -> None:
     """Write a result as JSON where ``--output`` asks for it."""
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(path, result)
         typer.echo(f"wrote {path}", err=True)

@@ -31,6 +31,7 @@ def serve(
     adapter: Annotated[
         list[str] | None, typer.Option("--adapter", "-a", help="NAME=PATH: an adapter's folder or hub id; repeatable.")
     ] = None,
+    segment: o.Segment = None,
     precision: o.Precision = "fp32",
     runtime: o.Runtime = "torch",
     architecture: o.Architecture = "bi",
@@ -66,7 +67,7 @@ def serve(
     check_exposure(config, keys)
     loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device)
     library = _library(adapters, adapter or [], loaded)
-    annotator = Annotator(loaded, adapters=library, precision=precision, runtime=runtime)
+    annotator = Annotator(loaded, adapters=library, segment=segment, precision=precision, runtime=runtime)
     run(annotator, config, keys, lambda line: typer.echo(line, err=True))
 
 

@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import httpx
 from rich.progress import Progress
 
 from gliner_adapters.corpora.places import blob_id, cache_dir, find_file, verify
 from gliner_adapters.corpora.registry import RAW_URL, CorpusInfo, FileInfo, corpus_info
 from gliner_adapters.errors import DataError, GlinerAdaptersError
+from gliner_adapters.locking import locked
+from gliner_adapters.storage import storing
 
 LOCK_SECONDS = 600.0
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -63,17 +64,17 @@ def fetch_corpus(
         retry: how often to try again after a broken transfer.
 
     Raises:
-        ConfigError: no such corpus.
-        FetchError: the server cannot be reached or answers with an error, or another process holds the file.
+        ConfigError: no such corpus, or another process has been fetching it for a long time; says which.
+        FetchError: the server cannot be reached or answers with an error.
         DataError: the server's bytes are not the pinned ones; they have been removed.
     """
     info = corpus_info(corpus) if isinstance(corpus, str) else corpus
     if info.source is None:
         return {split: find_file(info, split) for split in info.splits}
     folder = Path(data_dir if data_dir is not None else cache_dir()) / info.folder
-    folder.mkdir(parents=True, exist_ok=True)
     timeout = httpx.Timeout(30.0, connect=15.0)
-    with httpx.Client(follow_redirects=True, timeout=timeout) as client:
+    # Whoever comes second waits, and then finds the files there.
+    with locked(folder, LOCK_SECONDS), httpx.Client(follow_redirects=True, timeout=timeout) as client:
         return {split: _fetch_file(client, info, split, folder, base_url, progress, retry) for split in info.splits}
 
 
@@ -89,7 +90,7 @@ def _fetch_file(
     file, url = info.file(split), info.url(split, base_url)
     assert url is not None  # the caller has dealt with packaged corpora
     target = folder / file.path
-    with _locked(target), _bar(progress, f"{info.name} {split}", file.size) as advance:
+    with _bar(progress, f"{info.name} {split}", file.size) as advance:
         if _is_right(target, file):
             advance(file.size)
         else:
@@ -162,7 +163,7 @@ def _transfer(client: httpx.Client, url: str, part: Path, size: int, advance: Ca
             raise _TryAgain(f"asked for bytes from {have}, got {content_range or 'no Content-Range'}")
         have = have if append else 0
         advance(have)
-        with part.open("ab" if append else "wb") as stream:
+        with storing(part, size), part.open("ab" if append else "wb") as stream:
             for chunk in response.iter_bytes():
                 stream.write(chunk)
                 have += len(chunk)
@@ -183,20 +184,6 @@ def _is_right(target: Path, file: FileInfo) -> bool:
     except DataError:
         return False
     return True
-
-
-@contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Let one process at a time work on a file; the others then find it done."""
-    lock = filelock.FileLock(target.with_name(f".{target.name}.lock"))
-    try:
-        lock.acquire(timeout=LOCK_SECONDS)
-    except filelock.Timeout as error:
-        raise FetchError(f"another process has been fetching {target} for {LOCK_SECONDS:.0f} s") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

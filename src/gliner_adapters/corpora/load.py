@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
 from gliner_adapters.corpora.corpus import Corpus
 from gliner_adapters.corpora.places import find_file
 from gliner_adapters.corpora.registry import corpus_info, is_corpus, unknown_corpus
-from gliner_adapters.documents import Label
+from gliner_adapters.documents import Labels, as_labels
 from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.inputs import as_path
 
 LABELS_FILE = "labels.json"
 _STEMS = {"train": ("train",), "devel": ("devel", "dev"), "test": ("test",)}
@@ -33,6 +33,7 @@ def load_corpus(name_or_path: str | Path, *, data_dir: str | Path | None = None)
         ConfigError: unknown name, missing file (says how to fetch it) or unclear folder.
         DataError: a file's checksum is wrong, or ``labels.json`` is malformed.
     """
+    as_path(name_or_path, "the corpus")
     if isinstance(name_or_path, str) and is_corpus(name_or_path):
         info = corpus_info(name_or_path)
         files = {split: find_file(info, split, data_dir) for split in info.splits}
@@ -56,7 +57,7 @@ def user_corpus(
     devel: str | Path | None = None,
     test: str | Path | None = None,
     *,
-    labels: Mapping[str, str | None] | None = None,
+    labels: Labels | None = None,
     format: str | None = None,  # noqa: A002 - the readers' word for it
     name: str = "user",
 ) -> Corpus:
@@ -66,8 +67,8 @@ def user_corpus(
         train: file of the training split.
         devel: file of the development split.
         test: file of the test split.
-        labels: label names, as the files write them, and descriptions (``None`` for none). If left out, the
-            labels are those that the entities of train and devel carry (of test if there is nothing else),
+        labels: label names as the files write them, with descriptions in a mapping (``None`` for none). If left out,
+            the labels are those that the entities of train and devel carry (of test if there is nothing else),
             sorted by name, without descriptions.
         format: the format of all files; by their endings if ``None``.
         name: what to call the corpus.
@@ -76,7 +77,7 @@ def user_corpus(
         ConfigError: no file given, one of them does not exist, or one serves as two splits.
     """
     given = {"train": train, "devel": devel, "test": test}
-    files = {split: Path(path) for split, path in given.items() if path is not None}
+    files = {split: as_path(path, f"the {split} split") for split, path in given.items() if path is not None}
     if not files:
         raise ConfigError("a corpus needs at least one file: --train, --devel or --test")
     for split, path in files.items():
@@ -84,9 +85,9 @@ def user_corpus(
             raise ConfigError(f"no file {path} for the {split} split")
     if len({path.resolve() for path in files.values()}) < len(files):
         raise ConfigError("one file is given for two splits; training, choice and test need different data")
-    schema = {tag: Label(tag, text) for tag, text in labels.items()} if labels is not None else None
-    if schema is not None and not schema:
+    if labels is not None and not labels:
         raise ConfigError("labels are given but empty; name at least one, or leave them out")
+    schema = None if labels is None else {label.name: label for label in as_labels(labels)}
     return Corpus(name, files, labels=schema, format=format)
 
 

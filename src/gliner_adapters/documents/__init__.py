@@ -4,15 +4,20 @@ Everything is in character offsets, end exclusive. Nothing here imports torch or
 """
 
 from gliner_adapters.documents.formats import (
+    Discontinuous,
     OnConflict,
+    ReadOptions,
     ReadReport,
     RepairWarning,
+    WriteOptions,
     WriteReport,
     detect_format,
     formats,
     read_documents,
     write_documents,
+    written_format,
 )
+from gliner_adapters.documents.inputs import Labels, Texts, as_documents, as_labels
 from gliner_adapters.documents.sentences import sentence_breaks, split_sentences
 from gliner_adapters.documents.tags import entities_to_tags, split_tag, tags_to_entities
 from gliner_adapters.documents.types import Document, Entity, Label
@@ -28,16 +33,23 @@ from gliner_adapters.documents.words import (
 )
 
 __all__ = [
+    "Discontinuous",
     "Document",
     "Entity",
     "Label",
+    "Labels",
     "OnConflict",
+    "ReadOptions",
     "ReadReport",
     "RepairWarning",
     "Span",
+    "Texts",
     "Window",
     "WordSpan",
+    "WriteOptions",
     "WriteReport",
+    "as_documents",
+    "as_labels",
     "detect_format",
     "entities_to_tags",
     "entity_words",
@@ -55,4 +67,5 @@ __all__ = [
     "word_spans",
     "words_entity",
     "write_documents",
+    "written_format",
 ]

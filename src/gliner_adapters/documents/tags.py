@@ -1,4 +1,4 @@
-"""IOB2 tags of words, to and from entities."""
+"""Tags of words, to and from entities: IOB2, and its relatives IOB1, IO, BIOES and BILOU."""
 
 from __future__ import annotations
 
@@ -10,47 +10,57 @@ from gliner_adapters.documents.words import Span, entity_words
 
 OFF_BOUNDARY = "not on word boundaries"
 OVERLAPPING = "overlaps another entity"
+#: Prefixes of tags, and what schemes they tell of beside IOB2.
+PREFIXES = {"B": "IOB2", "I": "IOB2", "E": "BIOES", "S": "BIOES", "L": "BILOU", "U": "BILOU"}
 
 
 def split_tag(tag: str) -> tuple[str, str]:
     """``("B", "Disease")`` for ``B-Disease``, ``("O", "")`` for ``O``.
 
+    Of BIOES and BILOU, ``S`` and ``U`` are single words and ``E`` and ``L`` the last ones; both pairs mean the same.
+
     Raises:
-        ValueError: if it is neither ``O`` nor ``B-TYPE`` nor ``I-TYPE``.
+        ValueError: if it is neither ``O`` nor a prefix of one of these schemes, a hyphen and a type.
     """
     if tag == "O":
         return "O", ""
-    prefix, label = tag[:2], tag[2:]
-    if prefix not in ("B-", "I-") or not label or label != label.strip():
-        hint = "; BIOES and BILOU tags are not read" if prefix in ("S-", "E-", "L-", "U-") else ""
-        raise ValueError(f"expected a tag O, B-TYPE or I-TYPE, found {tag!r}{hint}")
-    return prefix[0], label
+    prefix, label = tag[:1], tag[2:]
+    if prefix not in PREFIXES or tag[1:2] != "-" or not label or label != label.strip():
+        raise ValueError(f"expected a tag O, B-TYPE or I-TYPE (or E-, S-, L-, U-TYPE), found {tag!r}")
+    return prefix, label
 
 
 def tags_to_entities(words: Sequence[Span], tags: Sequence[tuple[str, str]]) -> tuple[list[Entity], list[int]]:
     """Entities of tagged words.
 
     An ``I`` that continues nothing (after ``O``, at the start, or after another type) begins an entity, which
-    reads IOB1 as well.
+    reads IOB1 and IO as well. So does the last word of an entity (``E``, ``L``) that continues nothing.
 
     Args:
         words: character spans of the words.
         tags: for each word ``(prefix, label)`` as :func:`split_tag` gives them.
 
     Returns:
-        The entities in text order, and the indices of the words with such a stray ``I``.
+        The entities in text order, and the indices of the words with such a stray tag.
     """
     entities: list[Entity] = []
     stray: list[int] = []
     first, open_label = 0, ""
     for index, (prefix, label) in enumerate(tags):
-        if prefix == "I" and label == open_label:
+        last = prefix in ("E", "L")
+        if (prefix == "I" or last) and label == open_label:
+            if last:
+                entities.append(Entity(words[first][0], words[index][1], open_label))
+                open_label = ""
             continue
         if open_label:
             entities.append(Entity(words[first][0], words[index - 1][1], open_label))
-        if prefix == "I":
+        if prefix == "I" or last:
             stray.append(index)
         first, open_label = index, label
+        if last or prefix in ("S", "U"):
+            entities.append(Entity(words[index][0], words[index][1], label))
+            open_label = ""
     if open_label:
         entities.append(Entity(words[first][0], words[-1][1], open_label))
     return entities, stray

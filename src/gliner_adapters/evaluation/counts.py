@@ -3,7 +3,7 @@
 A score is never averaged over batches. Batches, documents and processes add their counts, and
 precision, recall and F1 are read from the sum.
 
-Conventions, the same everywhere in this room:
+Conventions, the same everywhere in this package:
 
 * A ratio whose denominator is 0 is 0 (seqeval's ``zero_division=0``).
 * Micro: sum the counts of all types, then take the ratio.

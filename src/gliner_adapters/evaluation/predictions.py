@@ -1,6 +1,6 @@
 """Predictions are a file, so that scoring never needs the model.
 
-JSON Lines, one document a line, as the room ``documents`` writes it; every document has an id and every
+JSON Lines, one document a line, as the package ``documents`` writes it; every document has an id and every
 entity a score. Any other readable format can be scored as well, through ``read_documents``.
 """
 

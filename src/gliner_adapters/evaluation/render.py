@@ -40,7 +40,7 @@ def render(report: EvaluationReport, *, brief: bool = False) -> RenderableType:
         report: the scores.
         brief: only the first table, exact spans by type.
     """
-    # rich is imported here because training imports this room and never renders.
+    # rich is imported here because training imports this package and never renders.
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text

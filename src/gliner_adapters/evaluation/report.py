@@ -148,7 +148,7 @@ def evaluate_predictions(
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> EvaluationReport:
-    """Scores predictions in every way this room knows.
+    """Scores predictions in every way this package knows.
 
     Args:
         gold: annotated documents, each with an id.

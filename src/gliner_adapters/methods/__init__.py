@@ -1,8 +1,7 @@
 """The techniques. One file each; importing this package registers them all."""
 
 import gliner_adapters._imports  # noqa: F401 - first, for what it imports faster
-from gliner_adapters.methods.base import REGISTRY as METHODS
-from gliner_adapters.methods.base import Adapter, Options, attach, get_method
+from gliner_adapters.methods.base import Adapter, Options
 from gliner_adapters.methods.bitfit import BitFit
 from gliner_adapters.methods.combination import Combination, combine
 from gliner_adapters.methods.extension import Extension
@@ -15,6 +14,7 @@ from gliner_adapters.methods.injection_deep import InjectionDeep
 from gliner_adapters.methods.label_descriptions import LabelDescriptions
 from gliner_adapters.methods.label_embeddings import LabelEmbeddings
 from gliner_adapters.methods.lora import Lora
+from gliner_adapters.methods.registry import METHODS, attach, get_method, register
 from gliner_adapters.methods.zero_shot import ZeroShot
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "attach",
     "combine",
     "get_method",
+    "register",
 ]

@@ -7,8 +7,8 @@ always frozen), counting, the optimiser's groups and the file on disk. The first
 is its *ingredient* (``span_head``, ``label_head``, ``label_table``, ``text_encoder``, ``text_deltas``, ...): each
 ingredient may have a learning rate of its own.
 
-A new technique is one new file: a subclass with a docstring, options, `build` and `parts`, registered by name.
-Techniques that are there combine by name, ``lora+heads``.
+A new technique is one new file: a subclass with a docstring, options, `build` and `parts`, registered by name
+(:mod:`.registry`). Techniques combine by name, ``lora+heads`` (:mod:`.combination`).
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from gliner_adapters.documents import Label
+from gliner_adapters.documents import Label, as_labels
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods.search import SearchSpace
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder, unused_parameters
 from gliner_adapters.model.tokens import LabelStyle
-from gliner_adapters.settings import problems_of
 
 #: Ingredients that only make label vectors. In a bi-encoder they are not needed once an adapter is baked.
 PRODUCERS = ("label_encoder", "label_head", "label_table", "label_transform", "label_prompts", "label_deltas")
@@ -76,8 +75,7 @@ class Adapter(nn.Module):
                 f"method {self.name!r} works on {' and '.join(self.architectures)}-encoders; "
                 f"{base.id} is a {base.architecture}-encoder"
             )
-        check_labels(labels)
-        self.labels = tuple(labels)
+        self.labels = tuple(as_labels(labels))
         self.options = options if options is not None else self.options_type()
         self.register_buffer("baked", None, persistent=False)
         with _steady_chance():
@@ -242,60 +240,3 @@ def plain_label_encoder(parts: Parts, method: str) -> LabelEncoder:
             f"({type(parts.label_encoder).__name__}); combine it with techniques that leave that alone"
         )
     return parts.label_encoder
-
-
-def check_labels(labels: Sequence[Label]) -> None:
-    """Labels must be there and have different, non-empty names.
-
-    Raises:
-        ConfigError: they are not.
-    """
-    names = [label.name for label in labels]
-    if not names:
-        raise ConfigError("no labels given: an adapter needs at least one")
-    if any(not name.strip() for name in names):
-        raise ConfigError("a label has an empty name")
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ConfigError(f"labels given twice: {', '.join(twice)}")
-
-
-REGISTRY: dict[str, type[Adapter]] = {}
-
-
-def register(method: type[Adapter]) -> type[Adapter]:
-    """Make a technique known by its name (class decorator)."""
-    if method.name in REGISTRY:
-        raise ValueError(f"method {method.name!r} is registered twice")
-    REGISTRY[method.name] = method
-    return method
-
-
-def get_method(name: str) -> type[Adapter]:
-    """The technique of a name, or the combination of several (``lora+heads``).
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if "+" in name:
-        from gliner_adapters.methods.combination import combine
-
-        return combine(name)
-    try:
-        return REGISTRY[name]
-    except KeyError:
-        raise ConfigError(f"unknown method {name!r}; known: {', '.join(sorted(REGISTRY))}") from None
-
-
-def attach(method: str, base: Base, labels: Sequence[Label], options: dict[str, Any] | None = None) -> Adapter:
-    """A fresh adapter of a technique on a base.
-
-    Raises:
-        ConfigError: unknown technique or option, or a base of the wrong kind.
-    """
-    kind = get_method(method)
-    try:
-        parsed = kind.options_type(**(options or {}))
-    except ValidationError as error:
-        raise ConfigError(f"options of method {method!r}: {problems_of(error)}") from None
-    return kind(base, labels, parsed).to(base.device)

@@ -16,7 +16,8 @@ from dataclasses import replace
 from torch import nn
 
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.methods.base import Adapter, Options, register, sharing_copy
+from gliner_adapters.methods.base import Adapter, Options, sharing_copy
+from gliner_adapters.methods.registry import register
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.dropout import cheapen
 from gliner_adapters.model.parts import unused_parameters

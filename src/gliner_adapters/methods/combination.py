@@ -20,7 +20,7 @@ from pydantic import create_model, model_validator
 from torch import Tensor, nn
 
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.methods.base import Adapter, Options, get_method
+from gliner_adapters.methods.base import Adapter, Options
 from gliner_adapters.methods.search import Range
 from gliner_adapters.model import Base, Parts
 
@@ -193,17 +193,17 @@ def _joined_space(kinds: Collection[type[Adapter]]) -> dict[str, Range]:
 
 
 @cache
-def combine(name: str) -> type[Adapter]:
-    """The combination that a name declares.
+def combine(kinds: tuple[type[Adapter], ...]) -> type[Adapter]:
+    """The combination of several techniques; the same class each time.
 
     Args:
-        name: names of techniques, joined by ``+``.
+        kinds: the techniques. Their names joined by ``+``, in this order, are the combination's.
 
     Raises:
-        ConfigError: an unknown name, one given twice, or techniques that no base has in common.
+        ConfigError: one is given twice, or no base has them all in common.
     """
-    names = name.split("+")
-    kinds = tuple(get_method(each) for each in names)
+    names = [kind.name for kind in kinds]
+    name = "+".join(names)
     twice = sorted({each for each in names if names.count(each) > 1})
     if twice:
         raise ConfigError(f"method {name!r} names {', '.join(twice)} twice")

@@ -19,7 +19,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from gliner_adapters.methods.base import Adapter, Options, own_copy, plain_label_encoder, register
+from gliner_adapters.methods.base import Adapter, Options, own_copy, plain_label_encoder
+from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import LABEL_STYLES
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder

@@ -20,8 +20,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from gliner_adapters.methods.base import Adapter, Options, Part, register, sharing_copy
+from gliner_adapters.methods.base import Adapter, Options, Part, sharing_copy
 from gliner_adapters.methods.lora import check_rank, target_names
+from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import Real, Whole
 from gliner_adapters.model import Base, Parts
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gliner_adapters.methods.base import Adapter, own_copy, register
+from gliner_adapters.methods.base import Adapter, own_copy
+from gliner_adapters.methods.registry import register
 from gliner_adapters.model import Base, Parts
 
 

@@ -31,8 +31,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.methods.base import Adapter, Options, plain_label_encoder, register
+from gliner_adapters.methods.base import Adapter, Options, plain_label_encoder
 from gliner_adapters.methods.prompt_encoder import Pooling, PromptEncoder
+from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import LABEL_STYLES, Choice, Whole
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder

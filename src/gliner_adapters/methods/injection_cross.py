@@ -22,8 +22,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from gliner_adapters.methods.base import Adapter, Options, register
+from gliner_adapters.methods.base import Adapter, Options
 from gliner_adapters.methods.prompt_encoder import Pooling, PromptEncoder
+from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import Choice, Whole
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import TextEncoder

@@ -17,7 +17,8 @@ from dataclasses import replace
 
 from torch import nn
 
-from gliner_adapters.methods.base import Adapter, Options, own_copy, register
+from gliner_adapters.methods.base import Adapter, Options, own_copy
+from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.rows import RowsInUse
 from gliner_adapters.methods.search import LABEL_STYLES
 from gliner_adapters.model import Base, Parts

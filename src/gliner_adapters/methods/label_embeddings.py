@@ -17,7 +17,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gliner_adapters.methods.base import Adapter, Options, own_copy, register
+from gliner_adapters.methods.base import Adapter, Options, own_copy
+from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import LABEL_STYLES, Choice
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder

@@ -23,7 +23,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.methods.base import Adapter, Options, Part, register, sharing_copy
+from gliner_adapters.methods.base import Adapter, Options, Part, sharing_copy
+from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import Real, Whole
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.dropout import cheapen

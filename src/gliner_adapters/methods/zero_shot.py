@@ -8,7 +8,8 @@ In a bi-encoder the label vectors can be baked like any other adapter's, so that
 as an adapter of a few kilobytes.
 """
 
-from gliner_adapters.methods.base import Adapter, register
+from gliner_adapters.methods.base import Adapter
+from gliner_adapters.methods.registry import register
 
 
 @register

@@ -16,6 +16,8 @@ from gliner_adapters.model.parts import Parts, device_of, split_network
 from gliner_adapters.model.tokens import LabelPrompt, WordTokenizer, label_prompt, label_texts
 
 Architecture = Literal["uni", "bi"]
+#: What a passage is: one sentence, or as many sentences as fit.
+Segment = Literal["sentence", "window"]
 
 #: A tokenizer without a limit of its own reports a huge number; beyond this it is taken as "none".
 NO_LIMIT = 1_000_000
@@ -27,6 +29,8 @@ class Base:
     Attributes:
         id: what it was loaded as (a hub id, a folder, ``encoder:NAME``).
         revision: the hub's commit, where it came from a hub.
+        segment: how texts are read where nothing else is asked: as in pretraining, by ``"sentence"``, or by
+            ``"window"`` where nothing is known of it (a hub's GLiNER).
         architecture: ``"uni"`` (labels in the text) or ``"bi"`` (labels have an encoder of their own).
         config: GLiNER's configuration.
         network: GLiNER's `UniEncoderSpanModel` or `BiEncoderSpanModel`.
@@ -45,6 +49,7 @@ class Base:
         id: str,  # noqa: A002 - the word of the domain
         revision: str | None = None,
         fingerprint: str | None = None,
+        segment: Segment = "window",
     ) -> None:
         if hasattr(network, "cross_fuser"):
             raise BaseModelError(
@@ -55,6 +60,7 @@ class Base:
         network.eval()
         self.id = id
         self.revision = revision
+        self.segment: Segment = segment
         self._fingerprint = fingerprint
         self.network = network
         self.config = config
@@ -101,6 +107,11 @@ class Base:
         self.network.to(device)
         return self
 
+    @property
+    def longest_input(self) -> int:
+        """How many sub-tokens the text encoder reads at once, special tokens and a label prompt included."""
+        return _longest_input(self.parts.text_encoder.transformer.model.config, self.text_tokens.tokenizer)
+
     def sub_token_budget(self, labels: Sequence[Label], style: str = "name", reserve: int = 0) -> int:
         """How many sub-tokens of text fit in one input, beside special tokens and the label prompt.
 
@@ -112,7 +123,7 @@ class Base:
         Raises:
             BaseModelError: labels and prompts leave no room for text.
         """
-        budget = _longest_input(self.parts.text_encoder.transformer.model.config, self.text_tokens.tokenizer)
+        budget = self.longest_input
         prefix = self.prompt(labels, style).ids.size if self.architecture == "uni" else len(self.text_tokens.prefix)
         budget -= prefix + len(self.text_tokens.suffix) + reserve
         if budget < 8:

@@ -12,6 +12,10 @@ from torch import Tensor
 from gliner_adapters.model.passages import Passage
 from gliner_adapters.model.tokens import LabelPrompt, WordTokenizer
 
+#: Passages in a batch at most, and padded sub-tokens.
+MAX_PASSAGES = 32
+MAX_TOKENS = 8192
+
 
 @dataclass
 class Batch:

@@ -16,15 +16,16 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from gliner_adapters.errors import BaseModelError, GlinerAdaptersError
-from gliner_adapters.model.base import Base
+from gliner_adapters.model.base import Base, Segment
 from gliner_adapters.model.delta import Numbers, apply_delta, pack
 from gliner_adapters.model.fingerprint import file_sha256
 from gliner_adapters.model.fresh import encoder_folder, from_encoder
 from gliner_adapters.settings import Record
+from gliner_adapters.storage import atomic, write_tensors
 
 #: Where the package keeps its bases.
 EMBEDDED = Path(__file__).resolve().parent.parent / "bases"
@@ -45,6 +46,7 @@ class BaseRecord(Record):
         encoder_sha256: digest of that encoder's weights file.
         delta_sha256: digest of `delta.safetensors`.
         limits: what GLiNER's configuration said in training; another value would be another model.
+        segment: what a passage was in pretraining, and is in reading where nothing else is asked.
         trained_on: recipe, corpora, cost and versions of the run.
         scores: zero-shot scores, as far as they were measured when the card was written.
         notes: what a reader of the card should know and no other field says.
@@ -62,6 +64,7 @@ class BaseRecord(Record):
     encoder_sha256: str
     delta_sha256: str
     limits: dict[str, Any]
+    segment: Segment = "sentence"
     trained_on: dict[str, Any] = Field(default_factory=dict)
     scores: list[dict[str, Any]] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
@@ -78,7 +81,13 @@ def embedded_folder(name: str) -> Path | None:
 
 
 def write_delta(
-    folder: Path, start: Base, name: str, delta: dict[str, Tensor], numbers: Numbers = "float16"
+    folder: Path,
+    start: Base,
+    name: str,
+    delta: dict[str, Tensor],
+    numbers: Numbers = "float16",
+    *,
+    segment: Segment = "sentence",
 ) -> BaseRecord:
     """Write a base's folder, without its card.
 
@@ -88,6 +97,7 @@ def write_delta(
         name: of the base.
         delta: see :mod:`gliner_adapters.model.delta`.
         numbers: how large matrices are written; all else is float16.
+        segment: what a passage was in pretraining.
 
     Raises:
         BaseModelError: the delta does not fit, or a number is too large for float16.
@@ -97,18 +107,17 @@ def write_delta(
     if infinite:
         raise BaseModelError(f"{', '.join(infinite[:5])}: not finite in float16; train with smaller learning rates")
     apply_delta(start.network.state_dict(), stored, str(folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / f".{DELTA_FILE}.new"
-    save_file(stored, fresh)
-    record = BaseRecord(
-        name=name,
-        architecture=start.architecture,
-        encoder=start.id,
-        encoder_sha256=_encoder_sha256(start.id),
-        delta_sha256=file_sha256(fresh),
-        limits=_limits(start),
-    )
-    fresh.replace(folder / DELTA_FILE)
+    with atomic(folder / DELTA_FILE) as fresh:
+        write_tensors(fresh, stored)
+        record = BaseRecord(
+            name=name,
+            architecture=start.architecture,
+            encoder=start.id,
+            encoder_sha256=_encoder_sha256(start.id),
+            delta_sha256=file_sha256(fresh),
+            limits=_limits(start),
+            segment=segment,
+        )
     record.write(folder)
     return record
 
@@ -159,6 +168,7 @@ def from_delta(folder: Path, name: str) -> Base:
         start.label_tokenizer,
         id=name,
         fingerprint=digest,
+        segment=record.segment,
     )
 
 

@@ -6,12 +6,12 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import nn
 
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model.base import Base
 from gliner_adapters.model.parts import LabelEncoder, Parts, split_network
+from gliner_adapters.storage import storing, write_tensors
 
 PARTS = ("text_encoder", "label_encoder", "span_head", "label_head")
 
@@ -29,7 +29,6 @@ def export_gliner(base: Base, parts: Parts, folder: str | Path) -> Path:
     """
     _check_parts(base.parts, parts)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     network = copy.deepcopy(base.network)
     target = split_network(network)
     for name in PARTS:
@@ -37,11 +36,12 @@ def export_gliner(base: Base, parts: Parts, folder: str | Path) -> Path:
         if module is not None:
             module.load_state_dict(getattr(parts, name).state_dict())
     tensors = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    base.config.to_json_file(folder / "gliner_config.json")
-    base.text_tokens.tokenizer.save_pretrained(folder)
-    if base.label_tokenizer is not None:
-        base.label_tokenizer.save_pretrained(folder / "labels_tokenizer")
+    write_tensors(folder / "model.safetensors", tensors, {"format": "pt"})
+    with storing(folder):
+        base.config.to_json_file(folder / "gliner_config.json")
+        base.text_tokens.tokenizer.save_pretrained(folder)
+        if base.label_tokenizer is not None:
+            base.label_tokenizer.save_pretrained(folder / "labels_tokenizer")
     return folder
 
 

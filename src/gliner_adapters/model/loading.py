@@ -6,6 +6,7 @@ trusts remote code, and weights are loaded strictly: a missing or an unknown ten
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gliner.config import BiEncoderSpanConfig, UniEncoderSpanConfig
 from transformers import AutoConfig
 
 from gliner_adapters.errors import BaseModelError
+from gliner_adapters.inputs import as_path
 from gliner_adapters.model.base import Architecture, Base
 from gliner_adapters.model.devices import find_device
 from gliner_adapters.model.embedded import BASE_FILE, embedded_folder, from_delta
@@ -29,7 +31,7 @@ _UNSUPPORTED = {
 
 
 def load_base(
-    name: str,
+    name: str | Path,
     *,
     revision: str | None = None,
     architecture: Architecture = "bi",
@@ -51,6 +53,7 @@ def load_base(
         BaseModelError: nothing there, an unsupported kind of checkpoint, or an unsafe one.
         ConfigError: no such device here.
     """
+    name = os.fspath(as_path(name, "the base"))
     place = find_device(device)  # before anything is read
     if name.startswith("encoder:"):
         base = from_encoder(name, architecture, allow_pickle)

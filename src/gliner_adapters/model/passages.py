@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
-from typing import Literal
 
 import numpy as np
 
@@ -17,11 +16,8 @@ from gliner_adapters.documents import Document, Entity, Label
 from gliner_adapters.documents.sentences import sentence_breaks
 from gliner_adapters.documents.windows import Window, WordSpan, merge_windows, plan_windows
 from gliner_adapters.documents.words import entity_words, refine_words, word_spans, words_entity
-from gliner_adapters.model.base import Base
+from gliner_adapters.model.base import Base, Segment
 from gliner_adapters.model.decode import Span
-
-#: What a passage is: one sentence, or as many sentences as fit.
-Segment = Literal["sentence", "window"]
 
 
 @dataclass(slots=True)
@@ -94,6 +90,7 @@ class Segmenter:
         label_style: how labels are read (uni-encoders).
         overlap: words that neighbouring windows share where a sentence does not fit.
         reserve: sub-tokens that an adapter's prompts take in each input (`Adapter.text_overhead`).
+        budget: sub-tokens of text in a passage at most; by default as many as fit.
     """
 
     def __init__(
@@ -104,10 +101,11 @@ class Segmenter:
         label_style: str = "name",
         overlap: int | None = None,
         reserve: int = 0,
+        budget: int | None = None,
     ) -> None:
         self.base = base
         self.segment = segment
-        self.budget = base.sub_token_budget(labels, label_style, reserve)
+        self.budget = base.sub_token_budget(labels, label_style, reserve) if budget is None else budget
         self.max_words = base.max_words
         self.overlap = min(2 * base.max_width if overlap is None else overlap, self.max_words - 1)
         self.label_index = {label.name: i for i, label in enumerate(labels)}

@@ -91,5 +91,8 @@ def _compiled() -> ModuleType:
 
     from gliner_adapters.model import _span_loops
 
-    numba.set_num_threads(max(1, min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)))
+    threads = torch.get_num_threads()
+    numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
+    if torch.get_num_threads() != threads:  # numba starts its threads by setting those of OpenMP, which are torch's too
+        torch.set_num_threads(threads)
     return _span_loops

@@ -7,11 +7,12 @@ from typing import Any
 
 from gliner_adapters.markdown import markdown_table
 from gliner_adapters.model.embedded import CARD_FILE, BaseRecord
+from gliner_adapters.storage import write_text
 
 
 def write_card(folder: Path) -> None:
     """Write a base's README.md from its `base.json`."""
-    (folder / CARD_FILE).write_text(base_card(BaseRecord.read(folder)), encoding="utf-8")
+    write_text(folder / CARD_FILE, base_card(BaseRecord.read(folder)))
 
 
 def base_card(record: BaseRecord) -> str:
@@ -165,6 +166,7 @@ def _limits(record: BaseRecord) -> str:
     lines = [
         f"Spans of at most {record.limits['max_width']} words; English; trained on abstracts, article sentences and "
         "figure captions.",
+        f"Texts are read by {record.segment}, as in pretraining, unless something else is asked for (`segment`).",
         "A small model: it finds common biomedical types by name, and is meant to be adapted. Types that the corpora "
         "hardly name (RNA, for one) are found badly zero-shot.",
         "Not for clinical decisions.",

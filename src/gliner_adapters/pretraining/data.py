@@ -22,6 +22,7 @@ from gliner_adapters.documents.sentences import split_sentences
 from gliner_adapters.documents.words import refine_words, word_spans
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import Base, Passage
+from gliner_adapters.model.base import Segment
 from gliner_adapters.model.passages import Segmenter
 from gliner_adapters.pretraining.recipe import Kind, Recipe, Texts, TypeTexts
 
@@ -29,6 +30,9 @@ from gliner_adapters.pretraining.recipe import Kind, Recipe, Texts, TypeTexts
 SHARED_WORDS = 12
 
 _WORD = re.compile(r"[^\W_]+")
+
+#: What a passage is in pretraining; it is recorded in the base, which is read alike.
+SEGMENT: Segment = "sentence"
 
 
 @dataclass
@@ -134,7 +138,7 @@ def read_source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstr
     texts = [recipe.labels[corpus.name][label.tag] for label in corpus.info.labels]
     with_their_kinds, split = with_kinds(texts)
     source = Source(corpus.name, with_their_kinds, split=split)
-    segmenter = Segmenter(base, corpus.labels[:1], "sentence")
+    segmenter = Segmenter(base, corpus.labels[:1], SEGMENT)
     segmenter.label_index = {label.name: i for i, label in enumerate(corpus.labels)}
     seen: set[str] = set()
     pubtator = corpus.info.format == "pubtator"

@@ -17,7 +17,7 @@ from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base, Passage, collate, forward
 from gliner_adapters.model.fingerprint import fingerprint
-from gliner_adapters.model.predict import autocast
+from gliner_adapters.model.precision import autocast
 from gliner_adapters.model.tokens import LabelPrompt
 from gliner_adapters.pretraining.data import Source
 from gliner_adapters.pretraining.drawing import Group, draw_labels, plan_steps

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from gliner_adapters.corpora.registry import corpus_info
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.locking import locked
 from gliner_adapters.methods import attach
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.delta import unpack
@@ -31,11 +32,12 @@ from gliner_adapters.model.embedded import BASE_FILE, DELTA_FILE, BaseRecord, wr
 from gliner_adapters.model.export import export_gliner
 from gliner_adapters.model.fresh import marker_rows
 from gliner_adapters.pretraining.card import write_card
-from gliner_adapters.pretraining.data import Source, draw_counts, read_sources
+from gliner_adapters.pretraining.data import SEGMENT, Source, draw_counts, read_sources
 from gliner_adapters.pretraining.loop import PretrainingLoop
 from gliner_adapters.pretraining.lowrank import LowRank, left_out, project
 from gliner_adapters.pretraining.recipe import Recipe, Stage, read_recipe
 from gliner_adapters.provenance import provenance
+from gliner_adapters.storage import write_json, write_tensors
 from gliner_adapters.training.checkpoints import restore_tensors, tensors_of
 from gliner_adapters.training.config import TrainingConfig
 from gliner_adapters.training.progress import Reporter
@@ -80,13 +82,28 @@ def pretrain(
         reporter: shows the progress; silent if ``None``.
 
     Raises:
-        ConfigError: an unusable recipe, a folder that is taken, or a delta larger than the recipe allows.
+        ConfigError: an unusable recipe, a folder that is taken or that another process works in, or a delta larger
+            than the recipe allows.
+        StorageError: there is no room; --resume goes on when there is.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     folder = Path(output)
-    _check_output(folder, resume=resume, overwrite=overwrite)
-    run = folder / RUN_FOLDER
-    run.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        _check_output(folder, resume=resume, overwrite=overwrite)
+        return _pretrain(recipe, folder, folder / RUN_FOLDER, data_dir, device, resume=resume, reporter=reporter)
+
+
+def _pretrain(
+    recipe: Recipe,
+    folder: Path,
+    run: Path,
+    data_dir: str | Path | None,
+    device: str | torch.device,
+    *,
+    resume: bool,
+    reporter: Reporter | None,
+) -> Pretrained:
+    """Pretrain in a folder that nobody else works in."""
     with reporter or Reporter(quiet=True) as shown:
         start = load_base(recipe.encoder, architecture=recipe.architecture, device=device)
         weights = {name: tensor.clone() for name, tensor in start.network.state_dict().items()}
@@ -98,13 +115,13 @@ def pretrain(
         trained = _train_full(start, sources, recipe, run, resume=resume, reporter=shown)
         delta = project(weights, trained, recipe.shipping, marker_rows(start))
         plain = load_base(recipe.encoder, architecture=recipe.architecture, device=device)
-        write_delta(run / "projected", plain, recipe.name, delta, recipe.shipping.numbers)
+        write_delta(run / "projected", plain, recipe.name, delta, recipe.shipping.numbers, segment=SEGMENT)
         _check_size(run / "projected" / DELTA_FILE, recipe)
         lost = left_out(weights, trained, delta)
         further: list[dict[str, Any]] = []
         if recipe.shipping.stages:
             delta, further = _train_low_rank(weights, sources, recipe, run, device, resume=resume, reporter=shown)
-        record = write_delta(folder, plain, recipe.name, delta, recipe.shipping.numbers)
+        record = write_delta(folder, plain, recipe.name, delta, recipe.shipping.numbers, segment=SEGMENT)
     size = (folder / DELTA_FILE).stat().st_size
     full = ["full", *(f"full-{number}" for number in range(1, len(recipe.stages) + 1))]
     first, *later = (json.loads((run / f"{name}.json").read_text(encoding="utf-8")) for name in full)
@@ -199,7 +216,7 @@ def _stage(loop: PretrainingLoop, run: Path, name: str, resume: bool) -> None:
         restore_tensors(loop.adapter, load_file(weights))
         return
     result = loop.run(resume=resume)
-    save_file(tensors_of(loop.adapter), weights)
+    write_tensors(weights, tensors_of(loop.adapter))
     content = {
         "key": loop.checkpoints.key,
         "steps": result.steps,
@@ -208,7 +225,7 @@ def _stage(loop: PretrainingLoop, run: Path, name: str, resume: bool) -> None:
         "cost": result.cost.to_dict(),
         **provenance(loop.base.device),
     }
-    record.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(record, content)
     loop.checkpoints.clear()
     loop.checkpoints.folder.rmdir()
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import platformdirs
 
 from gliner_adapters.model.fingerprint import file_sha256
+from gliner_adapters.storage import storing, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +49,13 @@ def cached(parts_of_key: Sequence[str], make: Callable[[Path], None], root: Path
             return folder
         logger.warning("%s is damaged; its graph is exported again", folder)
         shutil.rmtree(folder, ignore_errors=True)
-    root.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=root))
+    with storing(folder):
+        root.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=root))
     try:
-        make(fresh)
-        write_digests(fresh)
+        with storing(folder):
+            make(fresh)
+            write_digests(fresh)
         try:
             fresh.rename(folder)
         except OSError:  # another process was faster
@@ -66,7 +69,7 @@ def cached(parts_of_key: Sequence[str], make: Callable[[Path], None], root: Path
 def write_digests(folder: Path) -> None:
     """Put down the sha256 of all files of a folder."""
     digests = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
-    (folder / DIGESTS).write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / DIGESTS, digests)
 
 
 def intact(folder: Path) -> bool:

@@ -1,19 +1,18 @@
-"""Which runtimes there are, and how a set of parts gets one."""
+"""How a set of parts gets a runtime."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.runtimes.names import RUNTIMES, Runtime
 
 if TYPE_CHECKING:
     from gliner_adapters.model.parts import Parts
-    from gliner_adapters.model.predict import Precision
+    from gliner_adapters.model.precision import Precision
 
-Runtime = Literal["torch", "int8", "onnx", "openvino"]
-RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 #: Those that have bfloat16 arithmetic; the others are float32, or int8 in their linear layers.
 WITH_BF16: tuple[Runtime, ...] = ("torch", "openvino")
 

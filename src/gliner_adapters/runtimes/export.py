@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
-from safetensors.torch import save_file
 from torch import Tensor
 
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import BaseModelError, ConfigError, GlinerAdaptersError
-from gliner_adapters.model.base import Base
+from gliner_adapters.model.base import Base, Segment
 from gliner_adapters.model.fingerprint import file_sha256
 from gliner_adapters.model.parts import Parts
 from gliner_adapters.runtimes.graphs import JointPassGraph, PassGraph, check_graph, write_onnx, write_openvino
 from gliner_adapters.runtimes.sessions import ONNX_FILE, OPENVINO_FILE, onnx_run, openvino_run, require_runtime
 from gliner_adapters.settings import Record
+from gliner_adapters.storage import write_tensors
 
 Format = Literal["onnx", "openvino"]
 
@@ -47,6 +47,7 @@ class GraphRecord(Record):
         base: what was exported, and the fingerprint of the base.
         labels: the label axis of an adapter; empty for a base, which has none.
         threshold: least probability (exceeded strictly) of an adapter.
+        segment: how texts are to be cut: as the adapter was trained, or the base pretrained; ``None`` if not known.
         prompt_ids: of an adapter on a uni-encoder: what stands before the text in ``input_ids``.
         label_positions: where in it the labels are read; in row b of L sub-tokens, ``label_rows`` are b * L + these.
         sha256: digests of the files.
@@ -69,6 +70,7 @@ class GraphRecord(Record):
     base: dict[str, str]
     labels: list[str] = Field(default_factory=list)
     threshold: float | None = None
+    segment: Literal["sentence", "window"] | None = None
     prompt_ids: list[int] = Field(default_factory=list)
     label_positions: list[int] = Field(default_factory=list)
     sha256: dict[str, str]
@@ -85,6 +87,7 @@ def export_graph(
     label_style: str = "name",
     label_vectors: Tensor | None = None,
     threshold: float | None = None,
+    segment: Segment | None = None,
 ) -> Path:
     """Write a pass as a graph, and check it against torch on inputs of several shapes.
 
@@ -97,6 +100,7 @@ def export_graph(
         label_style: how an adapter on a uni-encoder reads them.
         label_vectors: ``(C, D)`` of an adapter on a bi-encoder, baked.
         threshold: of an adapter.
+        segment: how texts are to be cut; by default as the base was pretrained.
 
     Raises:
         ConfigError: a package is missing, or the pass has something that no such graph can hold.
@@ -111,7 +115,7 @@ def export_graph(
     file = _write(graph, folder, kind)
     check_graph(graph, onnx_run(file) if kind == "onnx" else openvino_run(file))
     if label_vectors is not None:
-        save_file({"label_vectors": label_vectors.detach().cpu().float().contiguous()}, folder / VECTORS_FILE)
+        write_tensors(folder / VECTORS_FILE, {"label_vectors": label_vectors.detach().cpu().float().contiguous()})
     base.text_tokens.tokenizer.save_pretrained(folder)
     prompt = base.prompt(labels, label_style) if labels and base.architecture == "uni" else None
     GraphRecord(
@@ -126,6 +130,7 @@ def export_graph(
         base={"id": base.id, "fingerprint": base.fingerprint},
         labels=[label.name for label in labels],
         threshold=threshold,
+        segment=segment or base.segment,
         prompt_ids=[] if prompt is None else prompt.ids.tolist(),
         label_positions=[] if prompt is None else prompt.positions.tolist(),
         sha256={path.name: file_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()},

@@ -21,9 +21,9 @@ from gliner.modeling.encoder import Transformer
 from torch import Tensor, nn
 
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.extras import require
 from gliner_adapters.model.parts import Parts, TextEncoder, device_of
 from gliner_adapters.model.score import factors, is_factorisable
-from gliner_adapters.runtimes.packages import require
 
 #: Newer ones bring nothing that these graphs use.
 OPSET = 18

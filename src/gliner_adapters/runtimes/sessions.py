@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gliner_adapters.extras import require
 from gliner_adapters.model.fingerprint import fingerprint
 from gliner_adapters.model.parts import TextEncoder
-from gliner_adapters.model.predict import Precision
+from gliner_adapters.model.precision import Precision
 from gliner_adapters.runtimes.cache import cached
-from gliner_adapters.runtimes.choose import Runtime
 from gliner_adapters.runtimes.graphs import OPSET, EncoderGraph, Run, check_graph, write_onnx, write_openvino
-from gliner_adapters.runtimes.packages import require
+from gliner_adapters.runtimes.names import Runtime
 
 ONNX_FILE = "model.onnx"
 OPENVINO_FILE = "openvino_model.xml"

@@ -5,6 +5,7 @@ HostCheck        names of this server alone
 Origins          other origins' web pages, if allowed
 Gate             keys and rates
 BodyLimit        the body, counted as it comes
+HeadAsGet        HEAD, answered as GET without the body
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from gliner_adapters.server import operations, routes
 from gliner_adapters.server.batching import Batcher
 from gliner_adapters.server.context import REQUEST_ID, RequestContext
 from gliner_adapters.server.errors import CODES, ApiError, error_response
+from gliner_adapters.server.head import HeadAsGet
 from gliner_adapters.server.limits import BodyLimit
 from gliner_adapters.server.metrics import Metrics
 from gliner_adapters.server.rates import Rates
@@ -86,13 +88,14 @@ def create_app(annotator: Annotator, settings: Settings | None = None, keys: Key
     app.add_exception_handler(RequestValidationError, _validation_error)
 
     # The one added last is the outermost.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(Gate, keys=keys, rates=Rates(settings.rate, settings.burst))
     if settings.allow_origin:
         app.add_middleware(
             Origins,
             allow_origins=settings.allow_origin,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["Authorization", "Content-Type", REQUEST_ID],
             expose_headers=[REQUEST_ID, "Retry-After"],
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gliner_adapters.annotate import Reading
-from gliner_adapters.documents import Document, Entity, WriteReport
+from gliner_adapters.documents import Document, Entity, WriteOptions, WriteReport
 from gliner_adapters.documents.formats import get_format
 from gliner_adapters.server.errors import ApiError
 from gliner_adapters.server.schemas import EntityBody, ResultBody
@@ -110,7 +110,7 @@ def write(readings: Sequence[Reading], name: str) -> bytes:
         DataError: a document that the format cannot express, by its id or number.
     """
     stream = io.BytesIO()
-    get_format(name).write(map(_document, readings), stream, on_conflict="error", report=WriteReport())
+    get_format(name).write(map(_document, readings), stream, options=WriteOptions(), report=WriteReport())
     return stream.getvalue()
 
 

@@ -11,6 +11,7 @@ from starlette.requests import Request as HttpRequest
 from gliner_adapters.annotate import AdapterLibrary, Reading, Request
 from gliner_adapters.documents import Document, Label
 from gliner_adapters.errors import BaseModelError, ConfigError
+from gliner_adapters.model.base import Segment
 from gliner_adapters.server.batching import Batcher, TimeIsUp
 from gliner_adapters.server.errors import ApiError
 from gliner_adapters.server.limits import ClientGone
@@ -41,6 +42,7 @@ class Reader:
         labels: dict[str, str | None] | None = None,
         threshold: float | dict[str, float] | None = None,
         nested: bool = False,
+        segment: Segment | None = None,
     ) -> list[Reading]:
         """Read texts, all alike, in the order given.
 
@@ -55,7 +57,9 @@ class Reader:
         if unknown := [name for name in adapters if name not in self.library]:
             raise ApiError(404, "unknown_adapter", f"no adapter is called {unknown[0]!r}; see GET /v1/adapters")
         looked_for = tuple(Label(name, description or None) for name, description in labels.items())
-        requests = [Request(Document(item.text, id=item.id), adapters, looked_for, threshold, nested) for item in texts]
+        requests = [
+            Request(Document(item.text, id=item.id), adapters, looked_for, threshold, nested, segment) for item in texts
+        ]
         try:
             return await self._wait(http, requests)
         except (ConfigError, BaseModelError) as error:

@@ -76,6 +76,7 @@ def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, runti
             labels=body.label_map(),
             threshold=body.threshold,
             nested=body.nested,
+            segment=body.segment,
         )
         if name := MEDIA_TYPES[media_type]:
             return Response(_written(readings, name), media_type=media_type)
@@ -123,7 +124,13 @@ def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, runti
     @api.get("/base", summary="The base, and what the server takes.", responses=_errors())
     async def about_base() -> s.BaseBody:
         limits = {name: getattr(settings, name) for name in _LIMITS}
-        return s.BaseBody(id=base.id, architecture=base.architecture, fingerprint=base.fingerprint, limits=limits)
+        return s.BaseBody(
+            id=base.id,
+            architecture=base.architecture,
+            fingerprint=base.fingerprint,
+            segment=base.segment,
+            limits=limits,
+        )
 
     return api
 

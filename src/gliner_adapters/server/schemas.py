@@ -90,6 +90,9 @@ class AnnotateRequest(_Strict):
         None, description="Least probability, one or one a label; else each adapter's own, and 0.5 for labels."
     )
     nested: Flag = Field(False, description="Report entities within entities.")
+    segment: Literal["sentence", "window"] | None = Field(
+        None, description="Read by sentence or by window; else as each adapter was trained and the base pretrained."
+    )
     return_text: Flag = Field(False, description="Send each text back beside its entities (JSON).")
 
     @model_validator(mode="after")
@@ -286,6 +289,7 @@ class BaseBody(BaseModel):
     id: str
     architecture: Literal["uni", "bi"]
     fingerprint: str
+    segment: str = Field(description="How texts are read for labels, where the request does not say.")
     limits: dict[str, int | float]
 
 

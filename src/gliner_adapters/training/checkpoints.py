@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import Adapter
+from gliner_adapters.storage import storing, write_tensors, write_text
 
 
 @dataclass
@@ -63,11 +64,16 @@ class Checkpoints:
         """Replace the checkpoint."""
         fresh, old = self.folder / "checkpoint.new", self.folder / "checkpoint.old"
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        save_file(tensors_of(adapter), fresh / "adapter.safetensors")
-        save_file(_optimiser_tensors(optimiser), fresh / "optimiser.safetensors")
-        save_file(_random_states(), fresh / "random.safetensors")
-        (fresh / "progress.json").write_text(json.dumps({"key": self.key, **vars(progress)}))
+        try:
+            with storing(fresh):
+                fresh.mkdir(parents=True)
+            write_tensors(fresh / "adapter.safetensors", tensors_of(adapter))
+            write_tensors(fresh / "optimiser.safetensors", _optimiser_tensors(optimiser))
+            write_tensors(fresh / "random.safetensors", _random_states())
+            write_text(fresh / "progress.json", json.dumps({"key": self.key, **vars(progress)}))
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)  # the room that a part of it takes may be what is missing
+            raise
         if self.current.exists():  # else a run was killed right here, and the old one is all there is
             shutil.rmtree(old, ignore_errors=True)
             self.current.rename(old)
@@ -97,9 +103,7 @@ class Checkpoints:
 
     def save_best(self, adapter: Adapter) -> None:
         """Keep the adapter's weights as the best so far."""
-        fresh = self.best.with_suffix(".new")
-        save_file(tensors_of(adapter), fresh)
-        fresh.replace(self.best)
+        write_tensors(self.best, tensors_of(adapter))
 
     def restore_best(self, adapter: Adapter) -> None:
         """Put the best weights back."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
+from gliner_adapters.inference import Engine, Source
 from gliner_adapters.model import Passage
-from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training.features import FeatureCache
 
 
@@ -33,31 +33,32 @@ class FeatureStore:
         self._kept: dict[str, FeatureCache] = {}
 
     def cache(
-        self, predictor: Predictor, passages: Sequence[Passage], on_batch: Callable[[int, int], None]
+        self, engine: Engine, source: Source, passages: Sequence[Passage], on_batch: Callable[[int, int], None]
     ) -> FeatureCache:
         """The encoded passages.
 
         Args:
-            predictor: its text encoder is the base's own.
+            engine: runs the text encoder.
+            source: its text encoder is the base's own.
             passages: in the order by which they are asked for later.
             on_batch: called with the passages of each batch that is encoded, twice: as steps and as sentences.
         """
-        key = _key(predictor, passages)
+        key = _key(engine, source, passages)
         if key not in self._kept:
             path = self.folder / f"features-{self.name}-{key[:16]}.f16"
-            self._kept[key] = FeatureCache(path, predictor, passages, on_batch, keep=self.keep)
+            self._kept[key] = FeatureCache(path, engine, source, passages, on_batch, keep=self.keep)
         return self._kept[key]
 
 
-def _key(predictor: Predictor, passages: Sequence[Passage]) -> str:
+def _key(engine: Engine, source: Source, passages: Sequence[Passage]) -> str:
     """Digest of all that decides the vectors, to the last bit: how batches are cut is part of it."""
     versions = [version(name) for name in ("gliner-adapters", "gliner", "torch", "transformers")]
-    machine = (str(predictor.base.device), torch.get_num_threads(), *versions)
-    limits = (predictor.max_tokens, predictor.max_passages)
-    settings = (predictor.base.fingerprint, predictor.precision, limits, machine)
+    machine = (str(engine.base.device), torch.get_num_threads(), *versions)
+    limits = (engine.max_tokens, engine.max_passages)
+    settings = (engine.base.fingerprint, engine.precision, limits, machine)
     digest = hashlib.sha256(repr(settings).encode())
-    if predictor.prompt is not None:
-        digest.update(predictor.prompt.ids.tobytes())
+    if source.profile.prompt is not None:
+        digest.update(source.profile.prompt.ids.tobytes())
     for passage in passages:
         digest.update(b"%d %d " % (passage.ids.size, passage.words) + passage.ids.tobytes() + passage.starts.tobytes())
     return digest.hexdigest()

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gliner_adapters.inference import Engine, Source
 from gliner_adapters.model import Encoded, Passage
-from gliner_adapters.model.predict import Predictor
+from gliner_adapters.storage import map_array, write_text
 from gliner_adapters.training.cost import Cost, Meter
 
 
@@ -26,7 +27,8 @@ class FeatureCache:
 
     Args:
         path: the file; written anew, unless it was kept.
-        predictor: its text encoder is run once over each passage.
+        engine: runs the text encoder.
+        source: its text encoder is run once over each passage.
         passages: in the order by which they are asked for later.
         on_batch: called with the passages of each batch, twice: as steps and as sentences.
         keep: take the file as it is if another process has kept it, else keep it for others.
@@ -38,44 +40,46 @@ class FeatureCache:
     def __init__(
         self,
         path: Path,
-        predictor: Predictor,
+        engine: Engine,
+        source: Source,
         passages: Sequence[Passage],
         on_batch: Callable[[int, int], None] = lambda steps, sentences: None,
         *,
         keep: bool = False,
     ) -> None:
-        self.device = predictor.base.device
-        self.labels = len(predictor.labels) if predictor.prompt is not None else 0
+        self.device = engine.base.device
+        self.labels = len(source.profile.labels) if source.profile.prompt is not None else 0
         self.lengths = [p.words for p in passages]
         rows = np.asarray([n + self.labels for n in self.lengths], dtype=np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(rows)])
-        shape = (max(1, int(self.offsets[-1])), predictor.base.hidden_size)  # an empty file cannot be mapped
+        shape = (max(1, int(self.offsets[-1])), engine.base.hidden_size)  # an empty file cannot be mapped
         cost = path.with_suffix(".json")
         self.spared: Cost | None = None
         if keep and path.is_file():
             self.spared = Cost(**json.loads(cost.read_text(encoding="utf-8")))
         else:
-            path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_name(f"{path.name}.{os.getpid()}.part") if keep else path
             meter = Meter()
-            self.rows = np.memmap(beside, dtype=np.float16, mode="w+", shape=shape)
-            self._fill(predictor, passages, on_batch)
+            self.rows = map_array(beside, np.float16, shape)
+            self._fill(engine, source, passages, on_batch)
             if keep:
                 self.rows.flush()
-                cost.write_text(json.dumps(vars(meter.read())), encoding="utf-8")
+                write_text(cost, json.dumps(vars(meter.read())))
                 beside.replace(path)
         if keep:
             self.rows = np.memmap(path, dtype=np.float16, mode="r", shape=shape)
 
-    def _fill(self, predictor: Predictor, passages: Sequence[Passage], on_batch: Callable[[int, int], None]) -> None:
+    def _fill(
+        self, engine: Engine, source: Source, passages: Sequence[Passage], on_batch: Callable[[int, int], None]
+    ) -> None:
         """Run the text encoder, batch by batch."""
-        for indices in predictor.batches(passages):
-            encoded = predictor.encode(predictor.collate([passages[i] for i in indices]))
+        for indices, encoded in engine.word_vectors(source, passages):
             words = encoded.words.half().cpu().split(encoded.lengths)
+            labels = None if encoded.labels is None else encoded.labels.view(len(indices), self.labels, -1)
             for b, (index, vectors) in enumerate(zip(indices, words, strict=True)):
                 start = self.offsets[index]
-                if encoded.labels is not None:
-                    self.rows[start : start + self.labels] = encoded.labels[b].half().cpu().numpy()
+                if labels is not None:
+                    self.rows[start : start + self.labels] = labels[b].half().cpu().numpy()
                 self.rows[start + self.labels : self.offsets[index + 1]] = vectors.numpy()
             on_batch(len(indices), len(indices))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from torch import nn
 
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.inference import Engine, Source, single_source
 from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Losses, Segmenter
-from gliner_adapters.model.predict import Predictor
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.config import TrainingConfig
 from gliner_adapters.training.cost import Cost, Meter
@@ -94,7 +95,12 @@ class Trainer:
         # Gold and predictions are paired by id; a user's documents may have none, or the same one twice.
         self.devel = [replace(document, id=str(i)) for i, document in enumerate(devel_documents)]
         self.devel_passages = self._segmenter().passages(self.devel)
-        self.collate = self._predictor().collate
+        self.engine = Engine(base, config.precision, max_tokens=config.max_tokens)
+        source = self._source()
+        self.overhead = source.profile.reserve + (
+            0 if source.profile.prompt is None else source.profile.prompt.ids.size
+        )
+        self.collate = partial(self.engine.lay_out, source)
         read = [*train_documents, *self.devel]
         self.checkpoints = Checkpoints(
             folder, run_key(base, adapter, config, [*self.passages, *self.devel_passages], read)
@@ -107,7 +113,7 @@ class Trainer:
 
     def plan(self) -> list[list[list[int]]]:
         """The batches of each epoch, as indices of passages."""
-        overhead, config = self._predictor().overhead, self.config
+        overhead, config = self.overhead, self.config
         return [
             epoch_batches(self.passages, config.batch_size, config.max_tokens, config.seed, epoch, overhead)
             for epoch in range(config.epochs)
@@ -195,15 +201,16 @@ class Trainer:
             return False
         self.adapter.eval()
         self.adapter.bake(self.base)
-        predictor = self._predictor()
+        source = self._source()
         self.adapter.unbake()
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         mine = list(range(rank, len(self.devel_passages), world))
         cache = self.devel_features
-        spans = predictor.spans(
+        spans = self.engine.spans(
+            source,
             [self.devel_passages[i] for i in mine],
             SWEEP_FROM,
-            encoded=None if cache is None else lambda indices: cache([mine[i] for i in indices]),
+            vectors=None if cache is None else lambda indices: cache([mine[i] for i in indices]),
         )
         gathered = dict(gather_object(list(zip(mine, spans, strict=True))))
         ordered = [gathered[i] for i in range(len(self.devel_passages))]
@@ -233,29 +240,27 @@ class Trainer:
         style = adapter.options.label_style
         return Segmenter(self.base, adapter.labels, self.config.segment, style, reserve=adapter.text_overhead())
 
-    def _predictor(self) -> Predictor:
-        """The adapter's pass for reading; its constants are those of this moment."""
-        style = self.adapter.options.label_style
-        return Predictor(
+    def _source(self) -> Source:
+        """What reads with the adapter as it is at this moment; its label vectors are those it is baked with."""
+        adapter = self.adapter
+        return single_source(
             self.base,
-            self.adapter.plug(self.base),
-            self.adapter.labels,
-            None,
-            precision=self.config.precision,
-            label_style=style,
-            reserve=self.adapter.text_overhead(),
-            max_tokens=self.config.max_tokens,
+            adapter.plug(self.base),
+            adapter.labels,
+            label_style=adapter.options.label_style,
+            reserve=adapter.text_overhead(),
+            segment=self.config.segment,
         )
 
     def _fill_caches(self) -> None:
         """Compute word vectors once where they never change."""
         if not self.config.cache_features or not self.adapter.leaves_text_alone(self.base):
             return
-        predictor = self._predictor()
+        source = self._source()
         store = self.store or FeatureStore(self.folder, f"process{self.accelerator.process_index}")
         self.reporter.begin("word vectors", len(self.passages) + len(self.devel_passages))
-        self.features = store.cache(predictor, self.passages, self.reporter.advance)
-        self.devel_features = store.cache(predictor, self.devel_passages, self.reporter.advance)
+        self.features = store.cache(self.engine, source, self.passages, self.reporter.advance)
+        self.devel_features = store.cache(self.engine, source, self.devel_passages, self.reporter.advance)
 
     def _checkpoint(self, progress: Progress, optimiser: Any, meter: Meter) -> None:
         if self.accelerator.is_main_process:

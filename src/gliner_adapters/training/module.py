@@ -11,7 +11,7 @@ from gliner_adapters.methods import Adapter
 from gliner_adapters.methods.base import Part, sharing_copy
 from gliner_adapters.model import Base, Batch, Encoded, forward
 from gliner_adapters.model.parts import LabelEncoder, Parts
-from gliner_adapters.model.predict import Precision, autocast
+from gliner_adapters.model.precision import Precision, autocast
 
 
 class EncodedLabels(LabelEncoder):

@@ -145,7 +145,7 @@ def test_contrast(open_page: Callable[..., Page], server: str, scheme: str, by: 
     page = open_page(server, color_scheme=scheme if by == "system" else other)
     page.locator("#adapters input").first.wait_for()
     if by == "switch":
-        page.get_by_label("Colours").select_option(scheme)
+        page.get_by_label("Theme").select_option(scheme)
         page.reload()
         page.locator("#adapters input").first.wait_for()
     dark = page.evaluate("getComputedStyle(document.body).color") == "rgb(233, 231, 226)"

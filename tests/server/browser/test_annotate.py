@@ -48,7 +48,7 @@ def test_adapters_begin_at_their_own_thresholds(page: Page, server: str) -> None
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_filtering_equals_asking_at_that_threshold(page: Page, server: str, nested: bool) -> None:
-    page.get_by_label("Entities within entities").set_checked(nested)
+    page.get_by_label("Nested entities").set_checked(nested)
     ask(page, TEXT, {"typed": "a drug"}, adapters=["molecules"])
     seen = set()
     for threshold in (0.05, 0.12, 0.4, 0.7, 1):
@@ -94,7 +94,7 @@ def test_labels_are_edited_as_chips(page: Page, server: str) -> None:
         field.press("Enter")
     names = page.locator(".chip-text")
     expect(names).to_have_text(["gene", "diseas", "cell line"])
-    expect(page.get_by_role("status")).to_have_text("The label gene is there already.")
+    expect(page.get_by_role("status")).to_have_text("The label gene already exists.")
     expect(page.get_by_role("button", name="Label cell line: grown in culture. Change it")).to_be_visible()
 
     page.get_by_role("button", name="Label diseas. Change it").press("Enter")

@@ -1,4 +1,4 @@
-"""Readers and writers of documents: IOB2/CoNLL, PubTator, BioC JSON, JSON Lines.
+"""Readers and writers of documents in the file formats of the field.
 
 Reading and writing stream. A format is one module with a ``FORMAT``; see :mod:`.base`.
 """
@@ -9,23 +9,35 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gliner_adapters.documents.formats.base import Format, OnConflict
-from gliner_adapters.documents.formats.registry import detect_format, formats, get_format
+from gliner_adapters.documents.formats.base import (
+    Discontinuous,
+    Format,
+    OnConflict,
+    ReadOptions,
+    WriteOptions,
+)
+from gliner_adapters.documents.formats.registry import detect_format, formats, get_format, written_format
 from gliner_adapters.documents.formats.report import ReadReport, RepairWarning, WriteReport
-from gliner_adapters.documents.formats.streams import check_readable, display_name, open_input, open_output
+from gliner_adapters.documents.formats.streams import check_readable, display_name
 from gliner_adapters.documents.types import Document
+from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.inputs import as_path, described
 
 __all__ = [
+    "Discontinuous",
     "Format",
     "OnConflict",
+    "ReadOptions",
     "ReadReport",
     "RepairWarning",
+    "WriteOptions",
     "WriteReport",
     "detect_format",
     "formats",
     "get_format",
     "read_documents",
     "write_documents",
+    "written_format",
 ]
 
 
@@ -34,14 +46,16 @@ def read_documents(
     format: str | None = None,  # noqa: A002 - the word users know
     *,
     skip_bad: bool = False,
+    discontinuous: Discontinuous = "span",
     report: ReadReport | None = None,
 ) -> Iterator[Document]:
-    """Read the documents of a file, one at a time.
+    """Read the documents of a file or folder, one at a time.
 
     Args:
         path: the file; decompressed if it ends in ``.gz``; ``-`` is standard input.
-        format: name of the format; by default what the ending says.
+        format: name of the format; by default what ending and content say.
         skip_bad: leave out records that cannot be read and count them in ``report``, instead of raising.
+        discontinuous: what to make of annotations of several parts; see :data:`Discontinuous`.
         report: receives the counts. Without one, a single :class:`RepairWarning` at the end tells what was
             repaired or left out.
 
@@ -50,18 +64,23 @@ def read_documents(
 
     Raises:
         DataError: the file is missing or damaged, or a record is malformed; with ``path:line``.
-        ConfigError: the format is unknown or cannot be told from the ending.
+        ConfigError: the format is unknown, cannot be told, or is not read.
     """
-    reader = get_format(format or detect_format(path))
-    check_readable(path)
-    return _read(reader, path, skip_bad, report)
+    as_path(path, "the file to read")
+    named = get_format(format) if format else None
+    check_readable(path, folder=True)
+    reader = named or get_format(detect_format(path))
+    check_readable(path, folder=reader.in_folders)
+    if not reader.readable:
+        raise ConfigError(f"the format {reader.name} is written, not read")
+    options = ReadOptions(skip_bad=skip_bad, discontinuous=discontinuous)
+    return _read(reader, path, options, report)
 
 
-def _read(reader: Format, path: str | Path, skip_bad: bool, report: ReadReport | None) -> Iterator[Document]:
+def _read(reader: Format, path: str | Path, options: ReadOptions, report: ReadReport | None) -> Iterator[Document]:
     counts = ReadReport() if report is None else report
     try:
-        with open_input(path) as stream:
-            yield from reader.read(stream, display_name(path), skip_bad=skip_bad, report=counts)
+        yield from reader.read_path(path, options=options, report=counts)
     finally:
         if report is None and (problems := counts.problems()):
             warnings.warn(f"{display_name(path)}: {'; '.join(problems)}", RepairWarning, stacklevel=2)
@@ -87,10 +106,14 @@ def write_documents(
 
     Raises:
         DataError: a document cannot be expressed in the format; names the document.
-        ConfigError: the format is unknown or cannot be told from the ending.
+        ConfigError: the format is unknown, cannot be told from the ending, or is not written.
     """
-    writer = get_format(format or detect_format(path))
+    as_path(path, "the file to write")
+    if isinstance(documents, Document | str) or not isinstance(documents, Iterable):
+        raise DataError(f"expected a list (or another iterable) of documents to write, got {described(documents)}")
+    writer = get_format(format or written_format(path))
+    if not writer.writable:
+        raise ConfigError(f"the format {writer.name} is read, not written")
     report = WriteReport()
-    with open_output(path) as stream:
-        writer.write(documents, stream, on_conflict=on_conflict, report=report)
+    writer.write_path(documents, path, options=WriteOptions(on_conflict=on_conflict), report=report)
     return report

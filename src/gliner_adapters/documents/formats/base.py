@@ -1,18 +1,22 @@
 """What a format is: a name, endings, a reader and a writer.
 
 A format is one module of this package with a constant ``FORMAT``; :mod:`.registry` finds it. The reader is a
-generator over a byte stream and the writer consumes an iterable, so neither ever holds a whole file.
+generator over a byte stream and the writer consumes an iterable, so neither ever holds a whole file. A format whose
+documents are folders or archives overrides :meth:`Format.read_path` and :meth:`Format.write_path`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, ClassVar, Literal, TypeVar
 
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
+from gliner_adapters.documents.formats.streams import display_name, open_input, open_output
 from gliner_adapters.documents.types import Document
-from gliner_adapters.errors import DataError
+from gliner_adapters.errors import ConfigError, DataError
 
 RecordT = TypeVar("RecordT")
 
@@ -25,38 +29,109 @@ the words, so it is meant for training data.
 """
 
 
+Discontinuous = Literal["span", "split", "drop"]
+"""What to make of an annotation of several parts, for an entity is one stretch of text.
+
+``span`` reads the stretch from the first part to the last, ``split`` reads each part as an entity, ``drop`` leaves
+the annotation out. Each is counted.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """How to read.
+
+    Attributes:
+        skip_bad: leave out bad records and count them, instead of raising.
+        discontinuous: what to make of annotations of several parts.
+    """
+
+    skip_bad: bool = False
+    discontinuous: Discontinuous = "span"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How to write.
+
+    Attributes:
+        on_conflict: what to do with entities that the format cannot express.
+    """
+
+    on_conflict: OnConflict = "error"
+
+
 class Format(ABC):
-    """A file format for documents."""
+    """A file format for documents. A subclass overrides :meth:`read`, :meth:`write` or both."""
 
     name: ClassVar[str]
-    endings: ClassVar[tuple[str, ...]]
-    """File name endings, lower case, without ``.gz``."""
+    endings: ClassVar[tuple[str, ...]] = ()
+    """File name endings, lower case, without ``.gz``: files called so are written in this format, and read in it
+    unless their content says that they are in another one."""
+    shared_endings: ClassVar[tuple[str, ...]] = ()
+    """Endings of other formats that files in this format may have; :meth:`recognises` tells."""
     summary: ClassVar[str]
     """One line for help texts."""
+    in_folders: ClassVar[bool] = False
+    """Whether a folder can be read and written, by the format's own :meth:`read_path` and :meth:`write_path`."""
 
-    @abstractmethod
-    def read(self, stream: BinaryIO, path: str, *, skip_bad: bool, report: ReadReport) -> Iterator[Document]:
+    @property
+    def readable(self) -> bool:
+        """Whether documents can be read in this format."""
+        return type(self).read is not Format.read
+
+    @property
+    def writable(self) -> bool:
+        """Whether documents can be written in this format."""
+        return type(self).write is not Format.write
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether the content of a file is in this format.
+
+        Args:
+            head: the first bytes of a file (:data:`~.registry.HEAD` at most, decompressed), maybe cut anywhere.
+        """
+        return False
+
+    def recognises_folder(self, path: Path) -> bool:
+        """Whether a folder holds documents in this format."""
+        return False
+
+    def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """Yield the documents of a stream.
 
         Args:
             stream: the bytes.
             path: what messages and document ids name.
-            skip_bad: leave out bad records and count them, instead of raising.
+            options: how to read.
             report: counts documents, repairs and what was left out.
 
         Raises:
             DataError: malformed data, with ``path:line``.
         """
+        raise ConfigError(f"the format {self.name} is written, not read")
 
-    @abstractmethod
     def write(
-        self, documents: Iterable[Document], stream: BinaryIO, *, on_conflict: OnConflict, report: WriteReport
+        self, documents: Iterable[Document], stream: BinaryIO, *, options: WriteOptions, report: WriteReport
     ) -> None:
         """Write documents to a stream.
 
         Raises:
             DataError: a document that the format cannot express, by its id.
         """
+        raise ConfigError(f"the format {self.name} is read, not written")
+
+    def read_path(self, path: str | Path, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
+        """Yield the documents of a file, decompressed if it ends in ``.gz``; ``-`` is standard input."""
+        with open_input(path) as stream:
+            yield from self.read(stream, display_name(path), options=options, report=report)
+
+    def write_path(
+        self, documents: Iterable[Document], path: str | Path, *, options: WriteOptions, report: WriteReport
+    ) -> None:
+        """Write documents to a file, which appears only when it is complete; ``-`` is standard output."""
+        with open_output(path) as stream:
+            self.write(documents, stream, options=options, report=report)
 
 
 def parse_records(

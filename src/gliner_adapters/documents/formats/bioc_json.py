@@ -17,21 +17,40 @@ annotation's own id are kept in ``Entity.meta["bioc"]``. ``Document.meta["bioc"]
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
-from gliner_adapters.documents.formats.base import Format, OnConflict, document_name, encode, parse_records
+from gliner_adapters.documents.formats.base import (
+    Discontinuous,
+    Format,
+    ReadOptions,
+    WriteOptions,
+    document_name,
+    encode,
+    parse_records,
+)
+from gliner_adapters.documents.formats.json_fields import first_record
 from gliner_adapters.documents.formats.json_stream import JsonStream
+from gliner_adapters.documents.formats.normal_forms import same_when_normalised
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.types import Document, Entity
 from gliner_adapters.errors import DataError
 
 DISCONTINUOUS = "annotation of several parts read as the stretch from the first to the last"
+DISCONTINUOUS_AS = {
+    "split": "annotation of several parts read as an entity for each",
+    "drop": "annotation of several parts left out",
+}
+NORMALISED = "text of an annotation is a normal form of what stands at its offsets"
 COLLECTION = "field of the collection left out: it belongs to no document"
 METADATA = "metadata that BioC does not hold left out"
 BOUNDARIES = "word and sentence boundaries left out"
 
 _HEADER: dict[str, Any] = {"source": "", "date": "", "key": "", "infons": {}}
+#: What holds the documents; the second name is PubTator's own.
+_DOCUMENTS = ("documents", "PubTator3")
 _OWN_INFONS = ("type", "identifier", "score")
 
 
@@ -40,36 +59,39 @@ class BioCJson(Format):
 
     name = "bioc"
     endings = (".bioc.json", ".bioc")
+    shared_endings = (".json", ".jsonl", ".ndjson")
     summary = "BioC in JSON, passages with annotations"
 
-    def read(self, stream: BinaryIO, path: str, *, skip_bad: bool, report: ReadReport) -> Iterator[Document]:
+    def recognises(self, head: bytes) -> bool:
+        """A collection, or documents with passages."""
+        start = re.sub(rb"\s", b"", head[:4096])
+        if re.match(rb'\[?\{("[^"]*":("[^"]*"|\{[^{}]*\}|[0-9]+|null),)*"(documents|PubTator3|passages)":\[', start):
+            return True
+        record = first_record(head)
+        return isinstance(record, dict) and any(name in record for name in ("passages", *_DOCUMENTS))
+
+    def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """The documents of a collection, in bounded memory. A bad annotation makes its whole document bad."""
         source = JsonStream(stream, path)
 
         def parse(record: tuple[int, Any]) -> Document:
             line, value = record
-            try:
-                return _Reader(path, line, report).document(value)
-            except _Malformed as error:
-                raise DataError(str(error), path, line) from None
+            return from_bioc(value, path, line, report, options.discontinuous)
 
-        found = False
-        for name in source.members():
-            if name == "documents":
-                found = True
-                yield from parse_records(source.items(), parse, skip_bad=skip_bad, report=report)
-            else:
-                value = source.value()
-                if value not in ("", {}, None):
-                    report.repairs[COLLECTION] += 1
-                    report.first_repairs.setdefault(COLLECTION, f"{path}:{source.line}")
-        if not found:
-            raise source.error("expected a BioC collection: an object with 'documents'")
+        def parsed(records: Iterable[tuple[int, Any]]) -> Iterator[Document]:
+            return parse_records(records, parse, skip_bad=options.skip_bad, report=report)
+
+        if source.peek() == "[":
+            yield from parsed(source.items())
+        else:
+            yield from parsed(_documents(source, path, report))
+            while source.peek() == "{":  # one document a line
+                yield from parsed(_documents(source, path, report))
         if rest := source.peek():
             raise source.error(f"expected nothing after the collection, found {rest!r}")
 
     def write(
-        self, documents: Iterable[Document], stream: BinaryIO, *, on_conflict: OnConflict, report: WriteReport
+        self, documents: Iterable[Document], stream: BinaryIO, *, options: WriteOptions, report: WriteReport
     ) -> None:
         """One collection. Every entity can be expressed, so ``on_conflict`` never applies.
 
@@ -79,13 +101,46 @@ class BioCJson(Format):
         for number, document in enumerate(documents, 1):
             name = document_name(document, number)
             try:
-                record = json.dumps(_to_bioc(document, number, report), ensure_ascii=False, allow_nan=False)
+                record = json.dumps(to_bioc(document, number, report), ensure_ascii=False, allow_nan=False)
             except (TypeError, ValueError) as error:
                 raise DataError(f"{name} cannot be written as JSON: {error}") from error
             stream.write(encode(("," if number > 1 else "") + "\n" + record, name))
             report.documents += 1
             report.entities += len(document.entities)
         stream.write(b"\n]}\n")
+
+
+def _documents(source: JsonStream, path: str, report: ReadReport) -> Iterator[tuple[int, Any]]:
+    """The documents of an object, which is a collection or one document, each with its line."""
+    line, found = source.line, False
+    members: dict[str, Any] = {}
+    for name in source.members():
+        if name in _DOCUMENTS:
+            found = True
+            yield from source.items()
+        else:
+            members[name] = source.value()
+    if "passages" in members and not found:
+        yield line, members
+        return
+    if not found:
+        raise source.error("expected a BioC collection (an object with 'documents'), documents, or a list of them")
+    for value in members.values():
+        if value not in ("", {}, None):
+            report.repairs[COLLECTION] += 1
+            report.first_repairs.setdefault(COLLECTION, f"{path}:{source.line}")
+
+
+def from_bioc(value: Any, path: str, line: int, report: ReadReport, discontinuous: Discontinuous = "span") -> Document:
+    """The document that a BioC document says, as JSON holds it.
+
+    Raises:
+        DataError: it is malformed; with ``path:line``.
+    """
+    try:
+        return _Reader(path, line, report, discontinuous).document(value)
+    except _Malformed as error:
+        raise DataError(str(error), path, line) from None
 
 
 class _Malformed(Exception):
@@ -95,10 +150,11 @@ class _Malformed(Exception):
 class _Reader:
     """Reads one document."""
 
-    def __init__(self, path: str, line: int, report: ReadReport) -> None:
+    def __init__(self, path: str, line: int, report: ReadReport, discontinuous: Discontinuous) -> None:
         self._path = path
         self._line = line
         self._report = report
+        self._discontinuous = discontinuous
 
     def document(self, value: Any) -> Document:
         record = _as(value, dict, "a document")
@@ -128,12 +184,23 @@ class _Reader:
         meta = {key: record[key] for key in ("infons", "relations") if record.get(key)}
         if layout != [{"start": 0, "end": len(text)}]:
             meta["passages"] = layout
-        entities = [self._entity(text, _as(each, dict, "an annotation")) for each in annotations]
-        return Document(
-            text, entities, _get(record, "id", str, None), None, sentences or None, {"bioc": meta} if meta else {}
-        )
+        entities = [entity for each in annotations for entity in self._entities(text, _as(each, dict, "an annotation"))]
+        return Document(text, entities, _identifier(record), None, sentences or None, {"bioc": meta} if meta else {})
 
-    def _entity(self, text: str, record: Mapping[str, Any]) -> Entity:
+    def _entities(self, text: str, record: Mapping[str, Any]) -> list[Entity]:
+        """The entity of an annotation; of one with several parts what the option says."""
+        entity, parts = self._entity(text, record)
+        if len(parts) == 1 or self._discontinuous == "span":
+            if len(parts) > 1:
+                self._report.add_repair(DISCONTINUOUS, self._path, self._line)
+            return [entity]
+        self._report.add_repair(DISCONTINUOUS_AS[self._discontinuous], self._path, self._line)
+        if self._discontinuous == "drop":
+            return []
+        return [replace(entity, start=start, end=end, meta=None) for start, end in parts]
+
+    def _entity(self, text: str, record: Mapping[str, Any]) -> tuple[Entity, list[tuple[int, int]]]:
+        """The entity from the first part to the last, and the parts."""
         infons = _get(record, "infons", dict, {})
         places = [_as(each, dict, "a location") for each in _get(record, "locations", list)]
         if not places:
@@ -146,10 +213,14 @@ class _Reader:
         mention = _get(record, "text", str, None)
         kept: dict[str, Any] = {}
         if len(places) > 1:
-            self._report.add_repair(DISCONTINUOUS, self._path, self._line)
             kept["locations"], kept["text"] = [[s, e - s] for s, e in zip(starts, ends, strict=True)], mention
         elif mention is not None and mention != text[start:end]:
-            raise _Malformed(f"expected the mention {mention[:40]!r} at {start}-{end}, found {text[start:end][:40]!r}")
+            if not same_when_normalised(mention, text[start:end]):
+                raise _Malformed(
+                    f"expected the mention {mention[:40]!r} at {start}-{end}, found {text[start:end][:40]!r}"
+                )
+            self._report.add_repair(NORMALISED, self._path, self._line)
+            kept["text"] = mention
         kept |= {key: value for key, value in {"id": record.get("id")}.items() if value is not None}
         if more := {key: value for key, value in infons.items() if key not in _OWN_INFONS}:
             kept["infons"] = more
@@ -157,10 +228,17 @@ class _Reader:
         if not label:
             raise _Malformed("an annotation's type is empty")
         identifier = infons.get("identifier")
-        return Entity(
+        entity = Entity(
             start, end, label, _score(infons), None if identifier is None else str(identifier),
             {"bioc": kept} if kept else None,
         )  # fmt: skip
+        return entity, list(zip(starts, ends, strict=True))
+
+
+def _identifier(record: Mapping[str, Any]) -> str | None:
+    """A document's id; PubTator's own export has numbers."""
+    value = record.get("id")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _get(record, "id", str, None)
 
 
 def _append(text: str, offset: int, more: str, gap: str) -> str:
@@ -203,12 +281,15 @@ def _as(value: Any, kind: type, what: str) -> Any:
     return value
 
 
-def _to_bioc(document: Document, number: int, report: WriteReport) -> dict[str, Any]:
+def to_bioc(document: Document, number: int, report: WriteReport) -> dict[str, Any]:
+    """A document as JSON holds it; one without an id is called by its ``number``."""
     meta = document.meta.get("bioc", {})
     layout: Sequence[Mapping[str, Any]] = meta.get("passages") or [{"start": 0, "end": len(document.text)}]
     if document.words is not None or document.sentences is not None:
         report.changes[BOUNDARIES] += 1
-    if document.meta.keys() - {"bioc"}:
+    infons = meta.get("infons", {})
+    # What the infons say as well is kept.
+    if any(key != "bioc" and (key not in infons or infons[key] != value) for key, value in document.meta.items()):
         report.changes[METADATA] += 1
     passages: list[dict[str, Any]] = [
         {

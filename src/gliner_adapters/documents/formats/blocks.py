@@ -20,13 +20,14 @@ _BOM_TEXT = BOM.decode("utf-8")
 class RawBlock:
     """Undecoded lines of one record, with the bytes before the first and after the last line.
 
-    ``before`` is empty but for the file's first block.
+    ``before`` is empty but for the file's first block. ``joined`` says that the record stood right after another.
     """
 
     line: int
     lines: list[bytes]
     before: bytes = b""
     after: bytes = b""
+    joined: bool = False
 
 
 @dataclass(slots=True)

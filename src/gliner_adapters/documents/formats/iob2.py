@@ -9,8 +9,8 @@
 A sentence becomes one document whose text is its tokens joined by single spaces, with the tokens as
 ``words``. ``meta["abstract"]`` names the abstract of a sentence where the file marks abstracts with
 ``-DOCSTART-``, and ``meta["iob2"]`` keeps what the usual layout (a tab between two columns, ``\\n``, one
-blank line) does not say, so that writing gives the same bytes. IOB1 and stray ``I-`` tags are read as they
-are meant and counted.
+blank line) does not say, so that writing gives the same bytes. IOB1, IO, BIOES and BILOU tags and stray ``I-`` tags
+are read as they are meant and counted; IOB2 is written.
 """
 
 from __future__ import annotations
@@ -21,18 +21,26 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, BinaryIO
 
-from gliner_adapters.documents.formats.base import Format, OnConflict, document_name, parse_records
+from gliner_adapters.documents.formats.base import (
+    Format,
+    OnConflict,
+    ReadOptions,
+    WriteOptions,
+    document_name,
+    parse_records,
+)
 from gliner_adapters.documents.formats.blocks import Block, BlockWriter, RawBlock, decode_block, raw_blocks
 from gliner_adapters.documents.formats.registry import source_name
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.sentences import sentence_breaks
-from gliner_adapters.documents.tags import count_reasons, entities_to_tags, split_tag, tags_to_entities
+from gliner_adapters.documents.tags import PREFIXES, count_reasons, entities_to_tags, split_tag, tags_to_entities
 from gliner_adapters.documents.types import Document
 from gliner_adapters.documents.words import Span, entity_words, joined_spans, refine_words, word_spans
 from gliner_adapters.errors import DataError
 
 DOCSTART = "-DOCSTART-"
 STRAY_TAG = "I- tag that continues no entity, read as B-"
+OTHER_SCHEME = "sentence with {} tags, read as they are meant"
 MIXED_NEWLINES = "line endings differ within a record"
 
 _SPACES = re.compile(" +")
@@ -45,16 +53,16 @@ class Iob2(Format):
     endings = (".iob2", ".iob", ".bio", ".conll", ".tsv")
     summary = "IOB2/CoNLL, a token and its tag a line, a blank line between sentences"
 
-    def read(self, stream: BinaryIO, path: str, *, skip_bad: bool, report: ReadReport) -> Iterator[Document]:
+    def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """One document a sentence; see the module."""
         reader = _Reader(path, report)
-        return parse_records(reader.records(stream), reader.parse, skip_bad=skip_bad, report=report)
+        return parse_records(reader.records(stream), reader.parse, skip_bad=options.skip_bad, report=report)
 
     def write(
-        self, documents: Iterable[Document], stream: BinaryIO, *, on_conflict: OnConflict, report: WriteReport
+        self, documents: Iterable[Document], stream: BinaryIO, *, options: WriteOptions, report: WriteReport
     ) -> None:
         """One block a sentence. A document of several sentences is set off by ``-DOCSTART-`` lines."""
-        writer = _Writer(stream, on_conflict, report)
+        writer = _Writer(stream, options.on_conflict, report)
         for document in documents:
             writer.write(document)
 
@@ -104,6 +112,8 @@ class _Reader:
         tokens, middles, tags = self._columns(block)
         words = joined_spans(tokens)
         entities, stray = tags_to_entities(words, tags)
+        for scheme in sorted({PREFIXES[prefix] for prefix, _ in tags if prefix != "O"} - {"IOB2"}):
+            self._report.add_repair(OTHER_SCHEME.format(scheme), self._path, block.line)
         for index in stray:
             self._report.add_repair(STRAY_TAG, self._path, block.line + index)
         if DOCSTART in tokens:

@@ -103,6 +103,19 @@ class JsonStream:
             if self.token(",]") == "]":
                 return
 
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """What is left, line by line, empty lines passed over."""
+        held, number = self._text, self.line
+        self._text = ""
+        for part in held.split("\n"):  # and at no other kind of line break: these may stand in strings
+            if part.strip(_SPACE):
+                yield number, part
+            number += 1
+        for number, raw in self._lines:
+            text = decode(raw.removeprefix(BOM) if number == 1 else raw, self._path, number)
+            if text.strip(_SPACE):
+                yield number, text
+
     def error(self, message: str) -> DataError:
         """An error at the place that reading has come to."""
         return DataError(message, self._path, self.line)

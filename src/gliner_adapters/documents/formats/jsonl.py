@@ -2,8 +2,9 @@
 
     {"id": "7", "text": "Naloxone helps.", "entities": [{"start": 0, "end": 8, "label": "Chemical"}]}
 
-Optional: ``score``, ``identifier`` (or ``id``) and ``meta`` of an entity; ``words``, ``sentences`` (lists of
-``[start, end]``) and ``meta`` of a document. Other fields of a document are kept in its ``meta`` and counted.
+Optional: ``score``, ``identifier`` (or ``id``), ``meta`` and ``text`` of an entity, the last of which is checked;
+``words``, ``sentences`` (lists of ``[start, end]``) and ``meta`` of a document. Other fields of a document are kept in
+its ``meta`` and counted, but for those that hold annotation in another format: these are refused.
 GLiNER's training format is read as well, its word indices inclusive:
 
     {"tokenized_text": ["Naloxone", "helps", "."], "ner": [[0, 0, "Chemical"]]}
@@ -16,7 +17,25 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
-from gliner_adapters.documents.formats.base import Format, OnConflict, document_name, encode, parse_records
+from gliner_adapters.documents.formats.base import (
+    Format,
+    ReadOptions,
+    WriteOptions,
+    document_name,
+    encode,
+    parse_records,
+)
+from gliner_adapters.documents.formats.json_fields import (
+    INCLUSIVE_END,
+    Malformed,
+    check_span,
+    checked_end,
+    field,
+    first_record,
+    identifier,
+    kind_of,
+    parse_line,
+)
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.streams import BOM, decode, numbered_lines
 from gliner_adapters.documents.types import Document, Entity
@@ -24,7 +43,15 @@ from gliner_adapters.documents.words import Span, joined_spans, words_entity
 from gliner_adapters.errors import DataError
 
 _FIELDS = frozenset({"id", "text", "entities", "words", "sentences", "meta"})
-_ENTITY_FIELDS = frozenset({"start", "end", "label", "score", "id", "identifier", "meta"})
+_ENTITY_FIELDS = frozenset({"start", "end", "label", "text", "score", "id", "identifier", "meta"})
+#: Fields of other formats that hold annotation.
+_DIALECTS = {
+    "label": "doccano",
+    "labels": "doccano",
+    "spans": "prodigy",
+    "ents": "spacy-json",
+    "passages": "bioc",
+}
 _GLINER_FIELDS = frozenset({"id", "tokenized_text", "ner"})
 
 
@@ -35,21 +62,30 @@ class JsonLines(Format):
     endings = (".jsonl", ".ndjson")
     summary = "JSON Lines, one document a line, lossless; reads GLiNER's training format too"
 
-    def read(self, stream: BinaryIO, path: str, *, skip_bad: bool, report: ReadReport) -> Iterator[Document]:
+    def recognises(self, head: bytes) -> bool:
+        """An object with a text and entities that are objects, or GLiNER's words."""
+        record = first_record(head)
+        if not isinstance(record, dict) or record.keys() & _DIALECTS.keys():
+            return False
+        entities = record.get("entities", [])
+        ours = isinstance(entities, list) and all(isinstance(each, dict) and "start" in each for each in entities)
+        return ("text" in record and ours) or ("tokenized_text" in record and not head.lstrip().startswith(b"["))
+
+    def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """One document a line; empty lines are passed over."""
 
         def parse(record: tuple[int, bytes]) -> Document:
             number, raw = record
             try:
                 return _parse(decode(raw.removeprefix(BOM) if number == 1 else raw, path, number), path, number, report)
-            except _Malformed as error:
+            except Malformed as error:
                 raise DataError(str(error), path, number) from error
 
         records = ((number, raw) for number, raw in numbered_lines(stream, path) if raw.strip(b" \t\r\n"))
-        return parse_records(records, parse, skip_bad=skip_bad, report=report)
+        return parse_records(records, parse, skip_bad=options.skip_bad, report=report)
 
     def write(
-        self, documents: Iterable[Document], stream: BinaryIO, *, on_conflict: OnConflict, report: WriteReport
+        self, documents: Iterable[Document], stream: BinaryIO, *, options: WriteOptions, report: WriteReport
     ) -> None:
         """One line a document. Every entity can be expressed, so ``on_conflict`` never applies."""
         for number, document in enumerate(documents, 1):
@@ -63,111 +99,86 @@ class JsonLines(Format):
             report.entities += len(document.entities)
 
 
-class _Malformed(Exception):
-    """What is wrong with a line."""
-
-
 def _parse(line: str, path: str, number: int, report: ReadReport) -> Document:
-    try:
-        record = json.loads(line)
-        if "\\ud" in line or "\\uD" in line:  # an escape may hide half a character, which no writer could write
-            json.dumps(record, ensure_ascii=False).encode("utf-8")
-    except json.JSONDecodeError as error:
-        raise _Malformed(f"not JSON: {error.msg} at column {error.colno}; expected one object a line") from error
-    except UnicodeEncodeError as error:
-        raise _Malformed("a string holds a lone surrogate, which is not Unicode text") from error
-    except (ValueError, RecursionError) as error:
-        raise _Malformed(f"not readable as JSON: {error}") from error
+    record = parse_line(line)
     if not isinstance(record, dict):
-        raise _Malformed(f"expected a JSON object on this line, found {_kind(record)}")
+        raise Malformed(f"expected a JSON object on this line, found {kind_of(record)}")
     if "tokenized_text" in record:
-        document, known = _from_gliner(record), _GLINER_FIELDS
+        document, known = from_gliner(record), _GLINER_FIELDS
     else:
-        document, known = _from_json(record), _FIELDS
+        document, known = _from_json(record, path, number, report), _FIELDS
     for key in record.keys() - known:
+        if isinstance(record[key], (list, dict)) and record[key] and (other := _DIALECTS.get(key)):
+            raise Malformed(
+                f"the field {key!r} looks like annotation in the format {other}; name that format to read it"
+            )
         report.add_repair(f"unknown field {key!r} kept in meta", path, number)
         document.meta.setdefault(key, record[key])
     return document
 
 
-def _from_json(record: Mapping[str, Any]) -> Document:
-    text = _field(record, "text", str)
-    entities = [_entity(entity, text) for entity in _field(record, "entities", list, [])]
+def _from_json(record: Mapping[str, Any], path: str, number: int, report: ReadReport) -> Document:
+    text = field(record, "text", str)
+    entities = [_entity(entity, text, path, number, report) for entity in field(record, "entities", list, [])]
     words, sentences = _spans(record, "words", text), _spans(record, "sentences", text)
-    meta = dict(_field(record, "meta", dict, {}))
-    return Document(text, entities, _identifier(record), words, sentences, meta)
+    meta = dict(field(record, "meta", dict, {}))
+    return Document(text, entities, identifier(record), words, sentences, meta)
 
 
-def _entity(value: Any, text: str) -> Entity:
+def _entity(value: Any, text: str, path: str, number: int, report: ReadReport) -> Entity:
+    if isinstance(value, list):
+        raise Malformed("an entity is a list, as in the format spacy-json; name that format to read it")
     if not isinstance(value, dict):
-        raise _Malformed(f"expected each entity to be an object with start, end and label, found {_kind(value)}")
+        raise Malformed(f"expected each entity to be an object with start, end and label, found {kind_of(value)}")
     if unknown := value.keys() - _ENTITY_FIELDS:
-        raise _Malformed(f"unknown field {min(unknown)!r} of an entity; known: {', '.join(sorted(_ENTITY_FIELDS))}")
-    start, end = _field(value, "start", int), _field(value, "end", int)
-    _check_span(start, end, text, "entity")
-    label = _field(value, "label", str)
+        raise Malformed(f"unknown field {min(unknown)!r} of an entity; known: {', '.join(sorted(_ENTITY_FIELDS))}")
+    start, end = field(value, "start", int), field(value, "end", int)
+    end, inclusive = checked_end(text, start, end, field(value, "text", str, None))
+    if inclusive:
+        report.add_repair(INCLUSIVE_END, path, number)
+    check_span(start, end, text, "entity")
+    label = field(value, "label", str)
     if not label:
-        raise _Malformed("an entity's label is empty")
-    score = _field(value, "score", (int, float), None)
+        raise Malformed("an entity's label is empty")
+    score = field(value, "score", (int, float), None)
     if score is not None and not 0 <= score <= 1:
-        raise _Malformed(f"expected a score between 0 and 1, found {score}")
-    identifier = _field(value, "identifier", str, _field(value, "id", str, None))
+        raise Malformed(f"expected a score between 0 and 1, found {score}")
+    identifier = field(value, "identifier", str, field(value, "id", str, None))
     return Entity(
         start,
         end,
         label,
         None if score is None else float(score),
         identifier,
-        _field(value, "meta", dict, None),
+        field(value, "meta", dict, None),
     )
 
 
-def _from_gliner(record: Mapping[str, Any]) -> Document:
-    tokens = _field(record, "tokenized_text", list)
+def from_gliner(record: Mapping[str, Any]) -> Document:
+    """A document from GLiNER's training format."""
+    tokens = field(record, "tokenized_text", list)
     for token in tokens:
         if not isinstance(token, str) or not token:
-            raise _Malformed(f"expected 'tokenized_text' to hold words, found {token!r}")
+            raise Malformed(f"expected 'tokenized_text' to hold words, found {token!r}")
     words = joined_spans(tokens)
     entities = []
-    for row in _field(record, "ner", list, []):
+    for row in field(record, "ner", list, []):
         match row:
             case [int(first), int(last), str(label)] if (
                 label and 0 <= first <= last < len(words) and bool not in map(type, row)
             ):
                 entities.append(words_entity(words, first, last, label))
             case _:
-                raise _Malformed(
+                raise Malformed(
                     "expected each entry of 'ner' to be [first word, last word, label] "
                     f"within {len(words)} words, found {json.dumps(row)[:60]}"
                 )
-    return Document(" ".join(tokens), entities, _identifier(record), words)
-
-
-_REQUIRED: Any = object()
-_NAMES = {str: "a string", int: "a whole number", list: "a list", dict: "an object", (int, float): "a number"}
-
-
-def _field(record: Mapping[str, Any], name: str, kind: Any, default: Any = _REQUIRED) -> Any:
-    """A field of the right type; null and missing mean the default."""
-    value = record.get(name)
-    if value is None and default is not _REQUIRED:
-        return default
-    if not isinstance(value, kind) or isinstance(value, bool):
-        found = "nothing" if name not in record else _kind(value)
-        raise _Malformed(f"expected {_NAMES[kind]} in field {name!r}, found {found}")
-    return value
-
-
-def _identifier(record: Mapping[str, Any]) -> str | None:
-    value = record.get("id")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return _field(record, "id", str, None)
+    return Document(" ".join(tokens), entities, identifier(record), words)
 
 
 def _spans(record: Mapping[str, Any], name: str, text: str) -> list[Span] | None:
     """Spans in text order that do not overlap."""
-    values = _field(record, name, list, None)
+    values = field(record, name, list, None)
     if values is None:
         return None
     spans: list[Span] = []
@@ -175,24 +186,14 @@ def _spans(record: Mapping[str, Any], name: str, text: str) -> list[Span] | None
     for value in values:
         match value:
             case [int(start), int(end)] if bool not in map(type, value):
-                _check_span(start, end, text, name)
+                check_span(start, end, text, name)
             case _:
-                raise _Malformed(f"expected each of {name!r} to be [start, end], found {_kind(value)}")
+                raise Malformed(f"expected each of {name!r} to be [start, end], found {kind_of(value)}")
         if start < previous:
-            raise _Malformed(f"expected {name!r} in text order without overlap, found {start} after {previous}")
+            raise Malformed(f"expected {name!r} in text order without overlap, found {start} after {previous}")
         previous = end
         spans.append((start, end))
     return spans
-
-
-def _check_span(start: int, end: int, text: str, what: str) -> None:
-    if not 0 <= start < end <= len(text):
-        raise _Malformed(f"{what}: expected 0 <= start < end <= {len(text)} (the text's length), found {start}, {end}")
-
-
-def _kind(value: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
-    return kinds.get(type(value), "a number")
 
 
 def _to_json(document: Document) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any, BinaryIO
 
-from gliner_adapters.documents.formats.base import Format, OnConflict, document_name, parse_records
+from gliner_adapters.documents.formats.base import Format, ReadOptions, WriteOptions, document_name, parse_records
 from gliner_adapters.documents.formats.blocks import Block, BlockWriter, RawBlock, decode_block, raw_blocks
 from gliner_adapters.documents.formats.pubtator_offsets import locate, row_text
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
@@ -26,9 +26,11 @@ from gliner_adapters.documents.types import Document, Entity
 from gliner_adapters.errors import DataError
 
 LINE_BREAKS = "line break in the text written as a space"
+NO_BLANK_LINE = "no blank line before a document"
 MIXED_NEWLINES = "line endings differ within a record"
 
 _PASSAGE = re.compile(r"(?P<id>[^|\t]+)\|(?P<kind>[A-Za-z]+)\|(?P<text>.*)", re.DOTALL)
+_TITLE = re.compile(rb"(?P<id>[^|\t]+)\|t\|")
 _USUAL_KINDS = ["t", "a"]
 _ENTITY_ROW = "PMID, start, end, mention, type and, optionally, an id, separated by tabs"
 _RELATION_ROW = "PMID, relation, id and id"
@@ -41,13 +43,14 @@ class PubTator(Format):
     endings = (".pubtator", ".pubtator.txt")
     summary = "PubTator, title and abstract with a row for each entity and relation"
 
-    def read(self, stream: BinaryIO, path: str, *, skip_bad: bool, report: ReadReport) -> Iterator[Document]:
+    def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """One document a block; see the module. A bad row makes its whole document bad."""
         reader = _Reader(path, report)
-        return parse_records(raw_blocks(stream, path), reader.parse, skip_bad=skip_bad, report=report)
+        blocks = (part for block in raw_blocks(stream, path) for part in _documents(block))
+        return parse_records(blocks, reader.parse, skip_bad=options.skip_bad, report=report)
 
     def write(
-        self, documents: Iterable[Document], stream: BinaryIO, *, on_conflict: OnConflict, report: WriteReport
+        self, documents: Iterable[Document], stream: BinaryIO, *, options: WriteOptions, report: WriteReport
     ) -> None:
         """One block a document. Every entity can be expressed, so ``on_conflict`` never applies.
 
@@ -63,6 +66,23 @@ class PubTator(Format):
             report.entities += len(document.entities)
 
 
+def _documents(block: RawBlock) -> Iterator[RawBlock]:
+    """A block cut where the title of another document stands: blank lines between documents are missing."""
+    cuts = [0]
+    for index in range(1, len(block.lines)):
+        found = _TITLE.match(block.lines[index])
+        if found and not block.lines[index - 1].startswith(found["id"] + b"|"):
+            cuts.append(index)
+    if len(cuts) == 1:
+        yield block
+        return
+    for first, last in zip(cuts, [*cuts[1:], len(block.lines)], strict=True):
+        # A blank line is what usually comes after a document, so that it is written.
+        newline = b"\r\n" if block.lines[first].endswith(b"\r\n") else b"\n"
+        before, after = b"" if first else block.before, newline if last < len(block.lines) else block.after
+        yield RawBlock(block.line + first, block.lines[first:last], before, after, joined=first > 0)
+
+
 class _Reader:
     def __init__(self, path: str, report: ReadReport) -> None:
         self._path = path
@@ -70,6 +90,8 @@ class _Reader:
 
     def parse(self, raw: RawBlock) -> Document:
         block = decode_block(raw, self._path)
+        if raw.joined:
+            self._report.add_repair(NO_BLANK_LINE, self._path, raw.line)
         if block.mixed:
             self._report.add_repair(MIXED_NEWLINES, self._path, block.line)
         identifier, kinds, text = self._passages(block)

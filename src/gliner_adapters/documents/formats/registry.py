@@ -1,15 +1,19 @@
-"""The formats by name and by file ending. Every module beside this one that has a ``FORMAT`` is one."""
+"""The formats by name, by file ending and by content. Every module beside this one that has a ``FORMAT`` is one."""
 
 from __future__ import annotations
 
+import zlib
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
 from gliner_adapters.documents.formats.base import Format
-from gliner_adapters.documents.formats.streams import STANDARD
-from gliner_adapters.errors import ConfigError
+from gliner_adapters.documents.formats.streams import STANDARD, open_input
+from gliner_adapters.errors import ConfigError, DataError
+
+#: Bytes of a file that formats are shown to say whether it is one of theirs.
+HEAD = 1 << 16
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -34,21 +38,67 @@ def get_format(name: str) -> Format:
         raise ConfigError(f"unknown format {name!r}; known formats: {', '.join(formats())}") from None
 
 
-def detect_format(path: str | Path) -> str:
-    """Name of the format that the ending of ``path`` stands for; a ``.gz`` after it does not matter.
+def written_format(path: str | Path) -> str:
+    """Name of the format that files with the ending of ``path`` are written in; a ``.gz`` after it does not matter.
 
     Raises:
         ConfigError: if the ending is unknown, or ``path`` is ``-`` and has none.
     """
+    owner = _owner(path)
+    if owner is None:
+        raise _unknown(path, "the ending")
+    return owner.name
+
+
+def detect_format(path: str | Path) -> str:
+    """Name of the format that a file or folder is in, by its ending and, where several formats share it, its content.
+
+    A file that does not exist is taken by its ending alone.
+
+    Raises:
+        ConfigError: if neither says, or ``path`` is ``-`` and has no ending.
+    """
+    owner = _owner(path)
+    if Path(path).is_dir():
+        found = [each for each in formats().values() if each.recognises_folder(Path(path))]
+    else:
+        ending = _ending(_plain_name(path))
+        sharing = [each for each in formats().values() if ending in (*each.endings, *each.shared_endings)]
+        if owner is not None and sharing == [owner]:
+            return owner.name
+        # A name without an ending that is known says nothing; any format may be in it.
+        head = _head(path)
+        found = [each for each in sharing or formats().values() if head and each.recognises(head)]
+    if len(found) == 1:
+        return found[0].name
+    if len(found) > 1:
+        names = ", ".join(each.name for each in found)
+        raise ConfigError(f"{path}: the content could be in several formats ({names}); name the one that it is in")
+    if owner is not None:
+        return owner.name
+    raise _unknown(path, "ending and content")
+
+
+def _owner(path: str | Path) -> Format | None:
+    """The format that files with the ending of ``path`` are written in, and read in unless their content differs."""
     if str(path) == STANDARD:
         raise ConfigError(f"standard input and output have no ending; name the format ({', '.join(formats())})")
-    name = _plain_name(path)
-    ending = _ending(name)
-    for each in formats().values():
-        if ending in each.endings:
-            return each.name
-    known = "; ".join(f"{each.name}: {' '.join(each.endings)}" for each in formats().values())
-    raise ConfigError(f"{path}: cannot tell the format from the ending; name it, or use one of {known}")
+    ending = _ending(_plain_name(path))
+    return next((each for each in formats().values() if ending in each.endings), None)
+
+
+def _unknown(path: str | Path, what: str) -> ConfigError:
+    known = "; ".join(f"{each.name}: {' '.join(each.endings)}" for each in formats().values() if each.endings)
+    return ConfigError(f"{path}: cannot tell the format from {what}; name it, or use an ending of one of {known}")
+
+
+def _head(path: str | Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read, which whoever opens it will say."""
+    try:
+        with open_input(path) as stream:
+            return stream.read(HEAD)
+    except (DataError, OSError, EOFError, zlib.error):
+        return b""
 
 
 def source_name(path: str) -> str:
@@ -65,5 +115,6 @@ def _plain_name(path: str | Path) -> str:
 def _ending(name: str) -> str:
     """The longest known ending of a file name, empty if there is none."""
     lower = name.lower()
-    endings = (ending for each in formats().values() for ending in each.endings if lower.endswith(ending))
+    known = (ending for each in formats().values() for ending in (*each.endings, *each.shared_endings))
+    endings = (ending for ending in known if lower.endswith(ending))
     return max(endings, key=len, default="")

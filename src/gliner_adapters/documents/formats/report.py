@@ -26,6 +26,7 @@ class ReadReport:
         first_repairs: for each kind of repair, where it was made first (``file:line``).
         skipped: bad records left out (``skip_bad``).
         reasons: why, as ``file:line: reason``, for the first 1,000 of them.
+        deleted: ids of documents that a file declares deleted (PubMed's update files).
     """
 
     documents: int = 0
@@ -34,6 +35,7 @@ class ReadReport:
     first_repairs: dict[str, str] = field(default_factory=dict)
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
     _pending: list[tuple[str, str]] = field(default_factory=list, repr=False)
 
     def add_document(self, document: Document) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import os
-import shutil
+import io
 import sys
 import zlib
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from gliner_adapters.errors import DataError
+from gliner_adapters.storage import atomic, storing
 
 STANDARD = "-"
 BOM = b"\xef\xbb\xbf"
@@ -23,13 +23,13 @@ def display_name(path: str | Path) -> str:
     return "<stdin>" if str(path) == STANDARD else str(path)
 
 
-def check_readable(path: str | Path) -> None:
-    """Raise :class:`DataError` unless ``path`` is ``-`` or something that can be read as a file."""
+def check_readable(path: str | Path, *, folder: bool = False) -> None:
+    """Raise :class:`DataError` unless ``path`` is ``-``, a readable file, or a folder where one may be."""
     if str(path) == STANDARD:
         return
     if not Path(path).exists():
         raise DataError("no such file", path)
-    if Path(path).is_dir():
+    if Path(path).is_dir() and not folder:
         raise DataError("is a folder; expected a file", path)
 
 
@@ -55,33 +55,35 @@ def open_output(path: str | Path) -> Iterator[BinaryIO]:
     is removed when it fails, so an existing file is only ever replaced by a complete one. A compressed file
     depends on its content alone: no time and no name is stored in it. What is not a regular file (a pipe, a
     device) is written directly.
+
+    Raises:
+        DataError: there is no such folder.
+        StorageError: it cannot be written, or there is no room.
     """
     if str(path) == STANDARD:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     target = Path(path).resolve()
-    direct = target.exists() and not target.is_file()
-    temporary = target if direct else target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        raw = temporary.open("wb")
-    except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror or error}", path) from error
-    try:
-        with raw:
-            if is_gzip(path):
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                    yield cast(BinaryIO, packed)
-            else:
-                yield raw
-        if not direct:
-            if target.exists():
-                shutil.copymode(target, temporary)
-            temporary.replace(target)
-    except BaseException:
-        if not direct:
-            temporary.unlink(missing_ok=True)
-        raise
+    if target.exists() and not target.is_file():
+        with storing(target), _packed(target.open("wb"), path) as stream:
+            yield stream
+        return
+    if not target.parent.is_dir():
+        raise DataError(f"cannot be written: no folder {target.parent}", path)
+    with atomic(target) as fresh, _packed(fresh.open("wb"), path) as stream:
+        yield stream
+
+
+@contextmanager
+def _packed(raw: BinaryIO, path: str | Path) -> Iterator[BinaryIO]:
+    """A stream that compresses where the path says so; closes ``raw``."""
+    with raw:
+        if not is_gzip(path):
+            yield raw
+            return
+        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+            yield cast(BinaryIO, packed)
 
 
 def is_gzip(path: str | Path) -> bool:
@@ -131,3 +133,31 @@ def decode(raw: bytes, path: str, line: int) -> str:
             path,
             line + raw.count(b"\n", 0, error.start),
         ) from error
+
+
+class Prefixed(io.RawIOBase):
+    """A stream some of whose first bytes have been read already, as one from its beginning.
+
+    Args:
+        head: what was read.
+        stream: the rest.
+    """
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = head
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """It is for reading."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """At most ``size`` bytes, all there are if it is negative; fewer only at the end."""
+        if size < 0:
+            return self._take(len(self._head)) + self._stream.read()
+        head = self._take(size)
+        return head + self._stream.read(size - len(head)) if len(head) < size else head
+
+    def _take(self, size: int) -> bytes:
+        taken, self._head = self._head[:size], self._head[size:]
+        return taken

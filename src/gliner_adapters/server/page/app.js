@@ -52,11 +52,12 @@ function lettered(sources) {
 /** One request for all sources at the lowest threshold, or one for each at its own. */
 function requests(sources, exact) {
     const nested = $("nested").checked;
-    if (exact) return sources.map(({ request, floor }) => ({ ...request, threshold: floor, nested }));
+    const segment = $("segment").value || null;
+    if (exact) return sources.map(({ request, floor }) => ({ ...request, threshold: floor, nested, segment }));
     const threshold = Math.min(...sources.map((each) => each.floor));
     const adapters = sources.flatMap(({ request }) => request.adapters ?? []);
     const { labels } = sources.find((each) => each.key === LABELS)?.request ?? {};
-    return [{ ...(adapters.length && { adapters }), ...(labels && { labels }), threshold, nested }];
+    return [{ ...(adapters.length && { adapters }), ...(labels && { labels }), threshold, nested, segment }];
 }
 
 /** Annotate. With `exact`, each source at its slider's threshold instead of the lowest. */
@@ -166,7 +167,7 @@ function drawAdapters() {
         const about = h("small", {}, `${names} · ${method} · threshold ${threshold}`);
         return h("label", { class: "check" }, box, h("span", {}, name, about));
     });
-    const none = h("p", { class: "hint" }, "This server has none. Type labels instead.");
+    const none = h("p", { class: "hint" }, "This server has no adapters. Type labels instead.");
     $("adapters").replaceChildren(...(rows.length ? rows : [none]));
 }
 
@@ -203,7 +204,7 @@ function curl() {
     const { threshold: _, ...rest } = request;
     const own = sources.every((each, index) => each.own === settings[index]);
     if (!own && new Set(settings).size > 1) {
-        throw new Error("One request has one threshold: set the sliders alike, or all back to their own.");
+        throw new Error("One request has one threshold: set all sliders to the same value, or reset all of them.");
     }
     return asCurl({ text: result.document.text, ...rest, ...(own ? {} : { threshold: settings[0] }) });
 }

@@ -63,10 +63,10 @@ export class Chips {
         if (!label.name) return;
         const known = this.labels.find(({ name }) => name === label.name);
         if (known && label.description) known.description = label.description;
-        else if (known) return say(`The label ${label.name} is there already.`);
+        else if (known) return say(`The label ${label.name} already exists.`);
         else this.labels.push(label);
         this.#render();
-        say(`Label ${label.name} ${known ? "described anew" : "added"}.`);
+        say(`Label ${label.name} ${known ? "updated" : "added"}.`);
     }
 
     #remove(label) {
@@ -124,7 +124,7 @@ export class Chips {
             if (done) return;
             const typed = name.value.trim();
             const twin = this.labels.find((other) => other !== label && other.name === typed);
-            if (save && twin) say(`The label ${typed} is there already; nothing was changed.`);
+            if (save && twin) say(`The label ${typed} already exists; nothing was changed.`);
             else if (save && typed) Object.assign(label, parseLabel(`${typed}:${description.value}`));
             done = true;
             this.#render();

@@ -42,7 +42,7 @@ export class Details {
         a.setAttribute("aria-pressed", String(one?.state === "accepted"));
         x.setAttribute("aria-pressed", String(one?.state === "rejected"));
         if (!one) {
-            this.facts.replaceChildren(h("span", { class: "quiet" }, "Choose an entity to see more of it."));
+            this.facts.replaceChildren(h("span", { class: "quiet" }, "Choose an entity to see its details."));
             return;
         }
         const score = one.score === null ? [] : [`score ${one.score.toFixed(4)}`, " · "];

@@ -57,7 +57,7 @@ export class Documents {
     /** What is typed replaces the document's text; what a file said of the old one cannot hold any longer. */
     #typed() {
         const { id, entities } = this.all[this.at];
-        if (entities.length) say("The text has changed: what the file says of it is left out.");
+        if (entities.length) say("The text has changed, so the annotations of the file were dropped.");
         this.all[this.at] = { id, text: $("text").value, entities: [], rest: {} };
     }
 }

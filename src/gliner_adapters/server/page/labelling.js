@@ -41,7 +41,7 @@ export async function askEntity(offsets, selection, labels) {
     }
     return ask("Add an entity", labels[0] ?? "", labels, () => {
         const place = found[places.selectedIndex];
-        if (!place) throw new Error(mention.value ? "This does not stand in the text." : "Type what the entity is.");
+        if (!place) throw new Error(mention.value ? "This is not in the text." : "Type what the entity is.");
         return { start: place[0], end: place[1] };
     });
 }

@@ -223,9 +223,9 @@ export class Result {
 
     #undo() {
         const one = this.review.undo();
-        if (!one) return say("There is no decision to take back.");
+        if (!one) return say("There is nothing to undo.");
         this.#show(one);
-        this.#changed(one, `Taken back: ${this.#mention(one)}.`);
+        this.#changed(one, `Undone: ${this.#mention(one)}.`);
         this.#focus(one);
     }
 

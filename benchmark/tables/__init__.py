@@ -1,0 +1,1 @@
+"""Result files as Markdown: each module makes the parts of the documents that hold its figures."""

@@ -1,0 +1,67 @@
+"""Figures of reading: one adapter through each method, memory over a long stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark.harness.timing import interval
+from gliner_adapters.markdown import markdown_table
+
+
+def segments_part(record: dict[str, Any]) -> str:
+    """Zero-shot scores on abstracts, read in both ways."""
+    ways = [(segment, at) for at in ("at_0.5", "tuned") for segment in ("sentence", "window")]
+    rows = []
+    for row in record["scores"]:
+        cells = [row[segment].get(at) for segment, at in ways]
+        shown = ["" if cell is None else f"{cell['macro_f1']:.4f}" for cell in cells]
+        rows.append([f"`{row['base']}`", f"{row['corpus']} ({row['split']})", f"{row['documents']:,}", *shown])
+    head = [f"by {segment}, {at.replace('_', ' ')}" for segment, at in ways]
+    table = markdown_table(["base", "corpus", "abstracts", *head], rows)
+    return f"{table}\n\n{_from(record)}"
+
+
+def one_way_part(record: dict[str, Any]) -> str:
+    """Times of reading with one adapter through each method."""
+    rows = []
+    for method, row in record["methods"].items():
+        for way in row["seconds"]:
+            faster = interval(row["times_as_fast"].get(way)) or "1"
+            same = (
+                "the same, scores too"
+                if row["same_bytes"][way]
+                else "the same"
+                if row["same_entities"][way]
+                else "other"
+            )
+            rows.append([f"`{method}`", _WAYS[way], faster, same])
+    table = markdown_table(["adapter", "read through", "times as fast", "entities"], rows)
+    return (
+        f"{table}\n\nOn {record['documents']:,} documents of `{record['corpus']}`, `{record['base']}`. {_from(record)}"
+    )
+
+
+_WAYS = {
+    "other": "the former pass for one adapter",
+    "annotate": "`Annotator.annotate`",
+    "stream": "`Annotator.stream`",
+    "read": "`Annotator.read`, from a library",
+}
+
+
+def memory_part(records: list[dict[str, Any]]) -> str:
+    """What a process holds after so many documents."""
+    rows = []
+    for record in records:
+        curve = {documents: size for documents, size in record["curve_mb"] if documents}
+        last = max(curve)
+        at = [min(curve, key=lambda documents: abs(documents - wanted)) for wanted in (500, last // 4, last // 2, last)]
+        shown = [f"{curve[documents]:,.0f} MB ({documents:,})" for documents in at]
+        rows.append([record["way"], record["precision"], *shown, f"{record['growth_after_500']:+.1%}"])
+    head = ["read through", "precision", "after 500", "a quarter", "half", "all documents", "largest growth after 500"]
+    return markdown_table(head, rows) + "\n\n" + "\n".join(_from(record).strip() for record in records) + "\n"
+
+
+def _from(record: dict[str, Any]) -> str:
+    """The command that measured."""
+    return f"`{record['command']}`.\n"

@@ -1,1 +1,0 @@
-"""Measuring: techniques against each other, speed against the `gliner` library."""

@@ -1,0 +1,1 @@
+"""Comparing techniques: plans, runs, what is measured of them, tuning, and the report."""

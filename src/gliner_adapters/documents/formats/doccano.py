@@ -1,0 +1,98 @@
+"""doccano's JSON Lines, as it exports and imports sequence labelling.
+
+    {"id": 7, "text": "Naloxone helps.", "label": [[0, 8, "Chemical"]]}
+    {"id": 7, "text": "Naloxone helps.", "relations": [],
+     "entities": [{"id": 1, "start_offset": 0, "end_offset": 8, "label": "Chemical"}]}
+
+The list is called ``label`` (or ``labels``); exports of relation projects have ``entities``. What else a record has is
+kept in ``Document.meta["doccano"]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gliner_adapters.documents.formats.base import WriteOptions
+from gliner_adapters.documents.formats.json_fields import (
+    Malformed,
+    check_span,
+    field,
+    first_record,
+    identifier,
+    kind_of,
+    triple,
+)
+from gliner_adapters.documents.formats.json_records import JsonRecords, Note
+from gliner_adapters.documents.formats.report import WriteReport
+from gliner_adapters.documents.types import Document, Entity
+
+_LISTS = ("label", "labels")
+
+
+class Doccano(JsonRecords):
+    """Reader and writer for doccano's JSON Lines."""
+
+    name = "doccano"
+    shared_endings = (".jsonl", ".ndjson", ".json")
+    summary = "doccano's JSON Lines: a text and label, a list of [start, end, type]"
+
+    def recognises(self, head: bytes) -> bool:
+        """A text with ``label``, a list of triples, or with entities that have a ``start_offset``."""
+        record = first_record(head)
+        if not isinstance(record, dict) or "text" not in record:
+            return False
+        if any(isinstance(record.get(name), list) for name in _LISTS):
+            return True
+        entities = record.get("entities")
+        return isinstance(entities, list) and any(isinstance(e, dict) and "start_offset" in e for e in entities)
+
+    def parse(self, record: Any, note: Note) -> Document:
+        """A document from a record."""
+        if not isinstance(record, dict):
+            raise Malformed(f"expected a JSON object, found {kind_of(record)}")
+        text = field(record, "text", str)
+        named = [name for name in (*_LISTS, "entities") if isinstance(record.get(name), list)]
+        if len(named) != 1:
+            found = " and ".join(named) if named else ", ".join(map(repr, record)) or "nothing"
+            raise Malformed(f"expected one of the lists 'label', 'labels' and 'entities', found {found}")
+        read = _object if named[0] == "entities" else _triple
+        entities = [read(value, text, named[0]) for value in record[named[0]]]
+        rest = {key: value for key, value in record.items() if key not in ("id", "text", named[0])}
+        return Document(text, entities, identifier(record), meta={self.name: rest} if rest else {})
+
+    def record(self, document: Document, number: int, options: WriteOptions, report: WriteReport) -> dict[str, Any]:
+        """A record with ``label``; with ``entities`` where the document came with relations between them."""
+        kept = document.meta.get(self.name, {})
+        record: dict[str, Any] = {} if document.id is None else {"id": document.id}
+        record["text"] = document.text
+        if "relations" in kept:
+            record["entities"] = [
+                {
+                    "id": (entity.meta or {}).get(self.name, {}).get("id", place),
+                    "label": entity.label,
+                    "start_offset": entity.start,
+                    "end_offset": entity.end,
+                }
+                for place, entity in enumerate(document.entities, 1)
+            ]
+        else:
+            record["label"] = [[entity.start, entity.end, entity.label] for entity in document.entities]
+        return record | kept
+
+
+def _triple(value: Any, text: str, what: str) -> Entity:
+    return Entity(*triple(value, text, what))
+
+
+def _object(value: Any, text: str, what: str) -> Entity:
+    if not isinstance(value, dict):
+        raise Malformed(f"expected each of {what!r} to be an object with start_offset and end_offset")
+    start, end, label = field(value, "start_offset", int), field(value, "end_offset", int), field(value, "label", str)
+    check_span(start, end, text, "entity")
+    if not label:
+        raise Malformed("an entity's label is empty")
+    own = {key: each for key, each in value.items() if key not in ("start_offset", "end_offset", "label")}
+    return Entity(start, end, label, meta={"doccano": own} if own else None)
+
+
+FORMAT = Doccano()

@@ -1,0 +1,141 @@
+"""Fields of JSON records, checked; and the first record of a file, by which a format knows it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
+
+from gliner_adapters.documents.formats.json_stream import JsonStream
+from gliner_adapters.documents.formats.streams import BOM
+
+INCLUSIVE_END = "inclusive end of an entity read as exclusive, as its text says"
+
+REQUIRED: Any = object()
+_NAMES = {str: "a string", int: "a whole number", list: "a list", dict: "an object", (int, float): "a number"}
+
+
+class Malformed(Exception):
+    """What is wrong with a record."""
+
+
+def field(record: Mapping[str, Any], name: str, kind: Any, default: Any = REQUIRED) -> Any:
+    """A field of the right type; null and missing mean the default."""
+    value = record.get(name)
+    if value is None and default is not REQUIRED:
+        return default
+    if not isinstance(value, kind) or isinstance(value, bool):
+        found = "nothing" if name not in record else kind_of(value)
+        raise Malformed(f"expected {_NAMES[kind]} in field {name!r}, found {found}")
+    return value
+
+
+def identifier(record: Mapping[str, Any], name: str = "id") -> str | None:
+    """A document's id, a string or a number."""
+    value = record.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return field(record, name, str, None)
+
+
+def check_span(start: int, end: int, text: str, what: str) -> None:
+    """Refuse a span that is empty or leaves the text."""
+    if not 0 <= start < end <= len(text):
+        raise Malformed(f"{what}: expected 0 <= start < end <= {len(text)} (the text's length), found {start}, {end}")
+
+
+def checked_end(text: str, start: int, end: int, mention: str | None) -> tuple[int, bool]:
+    """The exclusive end of an entity whose text may be given, and whether the end was inclusive.
+
+    Raises:
+        Malformed: another text stands there.
+    """
+    if mention is None or (0 <= start < end and text[start:end] == mention):
+        return end, False
+    if 0 <= start <= end and text[start : end + 1] == mention:
+        return end + 1, True
+    raise Malformed(f"expected the text {mention[:40]!r} at {start}-{end}, found {text[max(0, start) : end][:40]!r}")
+
+
+def triple(value: Any, text: str, what: str) -> tuple[int, int, str]:
+    """``[start, end, label]`` of an entity."""
+    match value:
+        case [int(start), int(end), str(label)] if bool not in map(type, value):
+            check_span(start, end, text, "entity")
+            if not label:
+                raise Malformed("an entity's label is empty")
+            return start, end, label
+    raise Malformed(f"expected each of {what!r} to be [start, end, label], found {json.dumps(value)[:60]}")
+
+
+def kind_of(value: Any) -> str:
+    """How messages call a value of JSON."""
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def parse_line(line: str) -> Any:
+    """The value that a line holds.
+
+    Raises:
+        Malformed: it is no JSON, or holds half a character.
+    """
+    try:
+        value = json.loads(line)
+        check_text(line, value)
+    except json.JSONDecodeError as error:
+        raise Malformed(f"not JSON: {error.msg} at column {error.colno}; expected one object a line") from error
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"not readable as JSON: {error}") from error
+    return value
+
+
+def check_text(raw: str | None, value: Any) -> None:
+    """Refuse half a character that an escape hides: no writer could write it.
+
+    Args:
+        raw: what the value was read from, where it is at hand: without such an escape there is nothing to look for.
+        value: what it says.
+    """
+    if raw is not None and "\\ud" not in raw and "\\uD" not in raw:
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise Malformed("a string holds a lone surrogate, which is not Unicode text") from None
+
+
+def records_of(stream: BinaryIO, path: str) -> Iterator[tuple[int, Callable[[], Any]]]:
+    """The records of a file, each with the line that it begins on: the values of one array, or one value a line.
+
+    A record is a function that gives its value and raises :class:`Malformed`, so that a bad one can be left out.
+    """
+    source = JsonStream(stream, path)
+    if source.peek() == "[":
+        for line, value in source.items():
+            yield line, lambda value=value: _checked(value)  # type: ignore[misc]
+        if rest := source.peek():
+            raise source.error(f"expected nothing after the list, found {rest!r}")
+        return
+    for line, text in source.lines():
+        yield line, lambda text=text: parse_line(text)  # type: ignore[misc]
+
+
+def _checked(value: Any) -> Any:
+    check_text(None, value)
+    return value
+
+
+def first_record(head: bytes) -> Any:
+    """The first record of a file, or of the array that it is; ``None`` where the head is no JSON or ends before it."""
+    text = re.sub(r"^\s*\[?\s*", "", head.removeprefix(BOM).decode("utf-8", errors="replace"), count=1)
+    try:
+        return json.JSONDecoder().raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_array(head: bytes) -> bool:
+    """Whether a file is one array."""
+    return head.removeprefix(BOM).lstrip().startswith(b"[")

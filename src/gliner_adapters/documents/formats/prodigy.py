@@ -1,0 +1,106 @@
+"""Prodigy's JSON Lines: a text, its spans, and what the annotator answered.
+
+    {"text": "Naloxone helps.", "spans": [{"start": 0, "end": 8, "label": "Chemical"}], "answer": "accept"}
+
+An example that was rejected or ignored is not annotated: it is left out and counted. Tokens are not read as words: they
+are Prodigy's own. What else an example and its spans have is kept in ``meta["prodigy"]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from gliner_adapters.documents.formats.base import ReadOptions, WriteOptions
+from gliner_adapters.documents.formats.json_fields import (
+    INCLUSIVE_END,
+    Malformed,
+    check_span,
+    checked_end,
+    field,
+    first_record,
+    kind_of,
+)
+from gliner_adapters.documents.formats.json_records import JsonRecords, Note
+from gliner_adapters.documents.formats.report import ReadReport, WriteReport
+from gliner_adapters.documents.types import Document, Entity
+
+#: Example of an answer that is no annotation.
+NOT_ACCEPTED = "example that was not accepted left out"
+_SPAN = ("start", "end", "label", "text", "score")
+
+
+class Prodigy(JsonRecords):
+    """Reader and writer for Prodigy's JSON Lines."""
+
+    name = "prodigy"
+    shared_endings = (".jsonl", ".ndjson", ".json")
+    summary = "Prodigy's JSON Lines: a text and spans, accepted examples alone"
+    keeps = frozenset({"score"})
+
+    def recognises(self, head: bytes) -> bool:
+        """A text with spans, or with an answer."""
+        record = first_record(head)
+        return isinstance(record, dict) and "text" in record and ("spans" in record or "_task_hash" in record)
+
+    def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
+        """One document an accepted example."""
+        for document in super().read(stream, path, options=options, report=report):
+            answer = document.meta.get(self.name, {}).get("answer", "accept")
+            if answer == "accept":
+                yield document
+                continue
+            report.documents -= 1
+            report.entities -= len(document.entities)
+            report.repairs[NOT_ACCEPTED] += 1
+            report.first_repairs.setdefault(NOT_ACCEPTED, path)
+
+    def parse(self, record: Any, note: Note) -> Document:
+        """A document from an example."""
+        if not isinstance(record, dict):
+            raise Malformed(f"expected a JSON object, found {kind_of(record)}")
+        text = field(record, "text", str)
+        answer = field(record, "answer", str, "accept")
+        if answer not in ("accept", "reject", "ignore"):
+            raise Malformed(f"expected the answer accept, reject or ignore, found {answer!r}")
+        entities = [_entity(value, text, note) for value in field(record, "spans", list, [])]
+        rest = {key: value for key, value in record.items() if key not in ("text", "spans")}
+        own = rest.get("meta")
+        found = own.get("id") if isinstance(own, dict) else None
+        return Document(text, entities, None if found is None else str(found), meta={self.name: rest} if rest else {})
+
+    def record(self, document: Document, number: int, options: WriteOptions, report: WriteReport) -> dict[str, Any]:
+        """An accepted example; a document's id goes to its ``meta``, which Prodigy shows."""
+        record: dict[str, Any] = {"text": document.text, "spans": [_span(entity) for entity in document.entities]}
+        record |= document.meta.get(self.name, {})
+        if document.id is not None:
+            record["meta"] = {**(record.get("meta") or {}), "id": document.id}
+        return {"answer": "accept", **record}
+
+
+def _entity(value: Any, text: str, note: Callable[[str], None]) -> Entity:
+    if not isinstance(value, dict):
+        raise Malformed(f"expected each span to be an object with start, end and label, found {kind_of(value)}")
+    start, end = field(value, "start", int), field(value, "end", int)
+    end, inclusive = checked_end(text, start, end, field(value, "text", str, None))
+    if inclusive:
+        note(INCLUSIVE_END)
+    check_span(start, end, text, "span")
+    label = field(value, "label", str)
+    if not label:
+        raise Malformed("a span's label is empty")
+    score = field(value, "score", (int, float), None)
+    if score is not None and not 0 <= score <= 1:
+        raise Malformed(f"expected a score between 0 and 1, found {score}")
+    own = {key: each for key, each in value.items() if key not in _SPAN}
+    return Entity(start, end, label, None if score is None else float(score), meta={"prodigy": own} if own else None)
+
+
+def _span(entity: Entity) -> dict[str, Any]:
+    span: dict[str, Any] = {"start": entity.start, "end": entity.end, "label": entity.label}
+    if entity.score is not None:
+        span["score"] = entity.score
+    return span | (entity.meta or {}).get("prodigy", {})
+
+
+FORMAT = Prodigy()
