@@ -25,8 +25,8 @@ export PIP_NO_INPUT := 1
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-load benchmark-memory \
-	benchmark-one-way benchmark-schema benchmark-segments \
-	benchmark-serving benchmark-speed page-images documents clean
+	benchmark-one-way benchmark-pubmed-reading benchmark-schema benchmark-segments benchmark-serving \
+	benchmark-speed page-images documents clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -121,6 +121,9 @@ benchmark-segments: $(INSTALLED) ## Score the embedded bases on abstracts, by se
 
 benchmark-one-way: $(INSTALLED) ## Measure reading with one adapter through each public method
 	$(BIN)/python -m benchmark.one_way --output benchmark/results/speed/one-way.json $(ARGS)
+
+benchmark-pubmed-reading: $(INSTALLED) ## Read a file of 30,000 PubMed articles on one core
+	$(BIN)/python -m benchmark.pubmed_reading --output benchmark/results/formats/pubmed.json $(ARGS)
 
 benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library (ARGS="--output FILE" keeps it)
 	$(BIN)/python -m benchmark.speed $(ARGS)
