@@ -31,6 +31,7 @@ class Base:
         revision: the hub's commit, where it came from a hub.
         segment: how texts are read where nothing else is asked: as in pretraining, by ``"sentence"``, or by
             ``"window"`` where nothing is known of it (a hub's GLiNER).
+        fresh: its heads are random, put on a plain encoder: there is nothing yet that it could find.
         architecture: ``"uni"`` (labels in the text) or ``"bi"`` (labels have an encoder of their own).
         config: GLiNER's configuration.
         network: GLiNER's `UniEncoderSpanModel` or `BiEncoderSpanModel`.
@@ -50,6 +51,7 @@ class Base:
         revision: str | None = None,
         fingerprint: str | None = None,
         segment: Segment = "window",
+        fresh: bool = False,
     ) -> None:
         if hasattr(network, "cross_fuser"):
             raise BaseModelError(
@@ -61,6 +63,7 @@ class Base:
         self.id = id
         self.revision = revision
         self.segment: Segment = segment
+        self.fresh = fresh
         self._fingerprint = fingerprint
         self.network = network
         self.config = config

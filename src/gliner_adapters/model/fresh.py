@@ -124,7 +124,7 @@ def from_encoder(name: str, architecture: Architecture, allow_pickle: bool, *, e
             config.vocab_size = config.encoder_config.vocab_size = len(tokenizer)
     if not empty_heads:
         _set_prior(network)
-    return Base(network, config, tokenizer, load_tokenizer(folder, None) if bi else None, id=name)
+    return Base(network, config, tokenizer, load_tokenizer(folder, None) if bi else None, id=name, fresh=True)
 
 
 def _place(encoder: Any, token_rep_layer: Any, *, as_it_is: bool) -> None:
