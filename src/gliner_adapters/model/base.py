@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import BaseModelError
 from gliner_adapters.model.fingerprint import fingerprint
-from gliner_adapters.model.parts import Parts, device_of, split_network
+from gliner_adapters.model.parts import Parts, device_of, position_limit, split_network
 from gliner_adapters.model.tokens import LabelPrompt, WordTokenizer, label_prompt, label_texts
 
 Architecture = Literal["uni", "bi"]
@@ -172,8 +172,6 @@ class Base:
 
 def _longest_input(encoder: Any, tokenizer: Any) -> int:
     """How many sub-tokens an encoder reads at once, special tokens included."""
-    positions = getattr(encoder, "max_position_embeddings", None)
-    if positions and encoder.model_type in {"roberta", "xlm-roberta"}:
-        positions -= 2  # their positions start after the padding index
-    known = [int(limit) for limit in (positions, tokenizer.model_max_length) if limit and 0 < limit < NO_LIMIT]
+    limits = (position_limit(encoder), tokenizer.model_max_length)
+    known = [int(limit) for limit in limits if limit and 0 < limit < NO_LIMIT]
     return min(known, default=512)
