@@ -151,7 +151,12 @@ class Base:
         return _longest_input(self.parts.label_encoder.transformer.model.config, self.label_tokenizer)
 
     def label_inputs(self, labels: Sequence[Label], style: str = "name") -> tuple[Tensor, Tensor]:
-        """Ids and mask ``(C, T)`` of the labels for a bi-encoder's label encoder.
+        """:meth:`label_ids` on the base's device."""
+        ids, mask = self.label_ids(labels, style)
+        return ids.to(self.device), mask.to(self.device)
+
+    def label_ids(self, labels: Sequence[Label], style: str = "name") -> tuple[Tensor, Tensor]:
+        """Ids and mask ``(C, T)`` of the labels for a bi-encoder's label encoder, on the CPU.
 
         Raises:
             BaseModelError: a label text is longer than the label encoder reads.
@@ -164,7 +169,7 @@ class Base:
             raise BaseModelError(
                 f"the label text {longest[:60]!r}... is longer than the label encoder reads ({limit} sub-tokens)"
             )
-        return encoded["input_ids"].to(self.device), encoded["attention_mask"].to(self.device)
+        return encoded["input_ids"], encoded["attention_mask"]
 
     def __repr__(self) -> str:
         return f"Base({self.id!r}, {self.architecture}, {self.parameters / 1e6:.1f}M parameters)"

@@ -13,8 +13,9 @@ the result is the encoder's own. Prompts have a batch axis, so rows of one batch
 
 Hidden prompts are tokens of their layer: in front of the text, but not part of its numbering. BERT has given out its
 positions before the first layer; ModernBERT's rotary positions run from -P, so the text's start at 0 as ever; to
-DeBERTa only distances matter, and MPNet's bias of a layer knows distances alone. In ModernBERT's sliding-window layers they would reach the first words only, so they
-are refused there. A prefix has no place in the text at all: every token sees it alike, in every layer of every kind.
+DeBERTa only distances matter, and so it is with the bias that MPNet adds in each layer. In ModernBERT's
+sliding-window layers they would reach the first words only, so they are refused there. A prefix has no place in the
+text at all: every token sees it alike, in every layer of every kind.
 """
 
 from __future__ import annotations
