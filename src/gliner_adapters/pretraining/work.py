@@ -32,7 +32,7 @@ from gliner_adapters.pretraining.recipe import Recipe
 from gliner_adapters.training.losses import span_targets
 
 #: Groups share a pass where the longest text of one is at most so many times that of another.
-ALIKE = 2.0
+ALIKE = 4.0
 #: Steps that are laid out before they are needed.
 AHEAD = 6
 
