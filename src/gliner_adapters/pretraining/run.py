@@ -68,6 +68,7 @@ def pretrain(
     *,
     data_dir: str | Path | None = None,
     device: str | torch.device = "cpu",
+    checkpoint_steps: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
     reporter: Reporter | None = None,
@@ -79,6 +80,7 @@ def pretrain(
         output: the base's folder. What only the run needs goes to ``run/`` in it, with the fully trained weights.
         data_dir: where corpora lie.
         device: where to compute.
+        checkpoint_steps: steps between checkpoints in place of the recipe's; what comes out does not depend on it.
         resume: go on with an unfinished run in ``output``.
         overwrite: remove what is in ``output`` first.
         reporter: shows the progress; silent if ``None``.
@@ -89,6 +91,9 @@ def pretrain(
         StorageError: there is no room; --resume goes on when there is.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    if checkpoint_steps is not None:
+        training = recipe.training.model_copy(update={"checkpoint_steps": checkpoint_steps})
+        recipe = recipe.model_copy(update={"training": training})
     folder = Path(output)
     with locked(folder):
         _check_output(folder, resume=resume, overwrite=overwrite)
