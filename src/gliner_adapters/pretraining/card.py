@@ -9,7 +9,6 @@ from gliner_adapters.markdown import markdown_table
 from gliner_adapters.model.embedded import CARD_FILE, BaseRecord
 from gliner_adapters.storage import write_text
 
-
 #: A base of so many parameters is called small no more.
 SMALL = 100_000_000
 
@@ -186,8 +185,8 @@ def _limits(record: BaseRecord) -> str:
         f"Spans of at most {record.limits['max_width']} words; English; trained on abstracts, article sentences and "
         "figure captions.",
         f"Texts are read by {record.segment}, as in pretraining, unless something else is asked for (`segment`).",
-        f"{'A small model: it' if _is_small(record) else 'It'} finds common biomedical types by name, and is meant to be "
-        "adapted. Types that the corpora hardly name (RNA, for one) are found badly zero-shot.",
+        f"{'A small model: it' if _is_small(record) else 'It'} finds common biomedical types by name, and is meant to "
+        "be adapted. Types that the corpora hardly name (RNA, for one) are found badly zero-shot.",
         "Not for clinical decisions.",
     ]
     return "\n".join(f"- {line}" for line in lines)
