@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from gliner_adapters.embedded_names import BASE_FILE, EMBEDDED, embedded_bases
 from gliner_adapters.errors import BaseModelError, GlinerAdaptersError
 from gliner_adapters.model.base import Base, Segment
 from gliner_adapters.model.delta import Numbers, apply_delta, pack
@@ -28,11 +29,8 @@ from gliner_adapters.model.fresh import from_encoder
 from gliner_adapters.settings import Record
 from gliner_adapters.storage import atomic, write_tensors
 
-#: Where the package keeps its bases.
-EMBEDDED = Path(__file__).resolve().parent.parent / "bases"
 #: 2: large matrices may be bytes with scales. 3: labels may have another encoder than texts.
 FORMAT_VERSION = 3
-BASE_FILE = "base.json"
 DELTA_FILE = "delta.safetensors"
 CARD_FILE = "README.md"
 
@@ -73,11 +71,6 @@ class BaseRecord(Record):
     trained_on: dict[str, Any] = Field(default_factory=dict)
     scores: list[dict[str, Any]] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
-
-
-def embedded_bases() -> list[str]:
-    """Names of the bases in the package."""
-    return sorted(path.parent.name for path in EMBEDDED.glob(f"*/{BASE_FILE}"))
 
 
 def embedded_folder(name: str) -> Path | None:

@@ -41,7 +41,7 @@ def load_base(
     """Load a base.
 
     Args:
-        name: an embedded base (``minilm-bi``, ``minilm-uni``); a local folder, of a GLiNER or of what
+        name: an embedded base (``minilm-bi``, say); a local folder, of a GLiNER or of what
             ``pretrain`` has made; a hub id such as ``urchade/gliner_small-v2.1``; or ``encoder:minilm``,
             ``encoder:mpnet`` or ``encoder:DIR`` for fresh GLiNER heads on a plain encoder.
         revision: the hub's branch, tag or commit. The commit that it resolves to is recorded.

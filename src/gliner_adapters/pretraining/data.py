@@ -8,7 +8,6 @@ a type without a mention in the document.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,21 +17,15 @@ import numpy as np
 
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.documents import Document
-from gliner_adapters.documents.sentences import split_sentences
 from gliner_adapters.documents.windows import Window
 from gliner_adapters.documents.words import refine_words, word_spans
-from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import Base, Passage
 from gliner_adapters.model.base import Segment
 from gliner_adapters.model.passages import Segmenter
+from gliner_adapters.pretraining.held_out import HeldOut, normalised_words
 from gliner_adapters.pretraining.recipe import Kind, Recipe, Texts, TypeTexts
 
-#: Two sentences that share so many words in a row are taken for the same one.
-SHARED_WORDS = 12
-
 TOO_SHORT = "has fewer than three words"
-
-_WORD = re.compile(r"[^\W_]+")
 
 #: What corpora are cut into first. Windows are made of these sentences, so that none is in there that is left out.
 SEGMENT: Segment = "sentence"
@@ -73,45 +66,6 @@ class Source:
         """How many mentions each type has."""
         counts = Counter(label for passage in self.passages for _, _, label in passage.spans)
         return [counts[i] for i in range(len(self.texts))]
-
-
-class HeldOut:
-    """The sentences that must not be trained on, compared after normalisation.
-
-    A sentence is held out if it equals one of theirs (letters and digits alone, case folded), or shares
-    :data:`SHARED_WORDS` words in a row with one, which catches sentences that were split or tokenized otherwise.
-
-    Args:
-        documents: of all splits of the held-out corpora.
-    """
-
-    def __init__(self, documents: Iterable[Document]) -> None:
-        self.sentences: set[str] = set()
-        self.runs: set[int] = set()
-        for document in documents:
-            self.runs.update(_runs(normalised_words(document.text)))
-            spans = [(0, len(document.text))] if document.words else split_sentences(document.text)
-            for start, end in spans:
-                self.sentences.add("".join(normalised_words(document.text[start:end])))
-
-    def reason(self, text: str) -> str | None:
-        """Why a sentence is held out; ``None`` if it is not."""
-        words = normalised_words(text)
-        if "".join(words) in self.sentences:
-            return "stands in a held-out corpus"
-        if any(run in self.runs for run in _runs(words)):
-            return f"shares {SHARED_WORDS} words in a row with a held-out corpus"
-        return None
-
-
-def normalised_words(text: str) -> list[str]:
-    """The words of a text, case folded, without punctuation, ligatures and wide letters resolved."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-
-
-def _runs(words: Sequence[str]) -> Iterable[int]:
-    """Hashes of all runs of words."""
-    return (hash(tuple(words[i : i + SHARED_WORDS])) for i in range(len(words) - SHARED_WORDS + 1))
 
 
 def read_sources(recipe: Recipe, base: Base, data_dir: str | Path | None = None) -> list[Source]:
@@ -309,66 +263,3 @@ def _unusable(passage: Passage, known: tuple[int, ...], most_tokens: int) -> str
     if passage.words < 3:
         return TOO_SHORT
     return None
-
-
-def draw_counts(sources: Sequence[Source], recipe: Recipe) -> list[np.ndarray]:
-    """How often each sentence is drawn by itself over the whole run, as expected counts.
-
-    Corpora share the run in proportion to their weight to a power; within a corpus, sentences of rarer types are
-    preferred and sentences without a mention are drawn less often. What `most_repeats` cuts off a small corpus is
-    not given to the others: fewer sentences than asked for are drawn then.
-
-    Raises:
-        ConfigError: nothing can be drawn.
-    """
-    single = [
-        share * (1 - recipe.sampling.window_share if _has_windows(source) else 1)
-        for source, share in zip(sources, _shares(sources, recipe), strict=True)
-    ]
-    return [_counts(source, share, recipe) for source, share in zip(sources, single, strict=True)]
-
-
-def draw_window_counts(sources: Sequence[Source], recipe: Recipe) -> list[np.ndarray]:
-    """How often each window is drawn; with their sentences counted, they take their share of a corpus that has any."""
-    return [
-        _counts(source.windows, share * recipe.sampling.window_share, recipe)
-        if source.windows is not None and _has_windows(source)
-        else np.zeros(0)
-        for source, share in zip(sources, _shares(sources, recipe), strict=True)
-    ]
-
-
-def _has_windows(source: Source) -> bool:
-    return source.windows is not None and bool(source.windows.passages)
-
-
-def _shares(sources: Sequence[Source], recipe: Recipe) -> np.ndarray:
-    """How many of the run's sentences each corpus gets."""
-    masses = np.array([_weights(source, recipe).sum() for source in sources])
-    # A corpus of which nothing can be drawn leaves its share to the others.
-    powered = np.where(masses > 0, masses**recipe.sampling.corpus_power, 0.0)
-    if not powered.any():
-        raise ConfigError("nothing to train on: no sentence of the recipe's corpora is left that may be drawn")
-    shares: np.ndarray = powered / powered.sum() * recipe.sampling.sentences
-    return shares
-
-
-def _counts(source: Source, sentences: float, recipe: Recipe) -> np.ndarray:
-    """How often each passage is drawn where so many sentences are drawn in all."""
-    weights = _weights(source, recipe)
-    mass = float((weights * (np.array(source.sizes) if source.sizes else 1)).sum())
-    return np.minimum(weights / max(mass, 1e-12) * sentences, recipe.sampling.most_repeats)
-
-
-def _weights(source: Source, recipe: Recipe) -> np.ndarray:
-    """Weight of each passage within its corpus."""
-    sampling = recipe.sampling
-    mentions = source.mentions()
-    most = max([*mentions, 1])
-    boost = [min((most / max(n, 1)) ** sampling.type_power, sampling.type_boost) for n in mentions]
-    return np.array(
-        [
-            max((boost[label] for _, _, label in passage.spans), default=sampling.empty_weight)
-            for passage in source.passages
-        ]
-    )

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gliner_adapters.pretraining.data import Source, draw_counts, draw_window_counts
+from gliner_adapters.pretraining.counts import draw_counts, draw_window_counts
+from gliner_adapters.pretraining.data import Source
 from gliner_adapters.pretraining.recipe import LabelDrawing, Recipe, Texts
 from gliner_adapters.training.order import POOL
 

@@ -34,7 +34,8 @@ from gliner_adapters.model.embedded import BASE_FILE, DELTA_FILE, BaseRecord, wr
 from gliner_adapters.model.export import export_gliner
 from gliner_adapters.model.fresh import from_encoder, marker_rows
 from gliner_adapters.pretraining.card import write_card
-from gliner_adapters.pretraining.data import Source, draw_counts, draw_window_counts, read_sources
+from gliner_adapters.pretraining.counts import draw_counts, draw_window_counts
+from gliner_adapters.pretraining.data import Source, read_sources
 from gliner_adapters.pretraining.loop import PretrainingLoop
 from gliner_adapters.pretraining.lowrank import LowRank, left_out, project
 from gliner_adapters.pretraining.recipe import Recipe, Stage, read_recipe
