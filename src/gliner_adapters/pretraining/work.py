@@ -34,8 +34,9 @@ from gliner_adapters.pretraining.drawing import Group, Labels, draw_labels
 from gliner_adapters.pretraining.recipe import Recipe
 from gliner_adapters.training.losses import span_targets
 
-#: Groups share a pass where the longest text of one is at most so many times that of another.
-ALIKE = 4.0
+#: Groups share a pass where the longest text of one is at most so many times that of another. A pass is thousands of
+#: small operations, and to start them takes a GPU's host longer than padding takes the GPU.
+ALIKE = 64.0
 #: Steps that are laid out before they are needed.
 AHEAD = 6
 
