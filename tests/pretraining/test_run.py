@@ -164,7 +164,6 @@ class Killer(Reporter):
             raise Killed
 
 
-@pytest.mark.parametrize("steps", [3, 8])
 def split(tmp_path_factory: pytest.TempPathFactory, encoder: str) -> Recipe:
     """Texts in an MPNet, labels in a narrower BERT, heads of another width; windows; all stages."""
     folder = tmp_path_factory.mktemp("split")
@@ -219,6 +218,7 @@ def test_labels_with_an_encoder_of_their_own(
         load_base(str(tmp_path / "base"))
 
 
+@pytest.mark.parametrize("steps", [3, 8])
 def test_killed_in_either_stage_and_resumed(steps: int, encoder: str, tmp_path: Path) -> None:
     plan = small(encoder)
     pretrain(plan, tmp_path / "whole")
