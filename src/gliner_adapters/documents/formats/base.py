@@ -36,6 +36,13 @@ Discontinuous = Literal["span", "split", "drop"]
 the annotation out. Each is counted.
 """
 
+#: What the counts say of it.
+DISCONTINUOUS: dict[Discontinuous, str] = {
+    "span": "annotation of several parts read as the stretch from the first to the last",
+    "split": "annotation of several parts read as an entity for each",
+    "drop": "annotation of several parts left out",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:

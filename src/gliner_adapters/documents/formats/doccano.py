@@ -13,16 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from gliner_adapters.documents.formats.base import WriteOptions
-from gliner_adapters.documents.formats.json_fields import (
-    Malformed,
-    check_span,
-    field,
-    first_record,
-    identifier,
-    kind_of,
-    triple,
-)
-from gliner_adapters.documents.formats.json_records import JsonRecords, Note
+from gliner_adapters.documents.formats.json_entities import Note, make_entity, triple_entity
+from gliner_adapters.documents.formats.json_fields import Malformed, as_object, field, first_record, identifier
+from gliner_adapters.documents.formats.json_records import JsonRecords
 from gliner_adapters.documents.formats.report import WriteReport
 from gliner_adapters.documents.types import Document, Entity
 
@@ -48,16 +41,18 @@ class Doccano(JsonRecords):
 
     def parse(self, record: Any, note: Note) -> Document:
         """A document from a record."""
-        if not isinstance(record, dict):
-            raise Malformed(f"expected a JSON object, found {kind_of(record)}")
+        record = as_object(record, "a record")
         text = field(record, "text", str)
         named = [name for name in (*_LISTS, "entities") if isinstance(record.get(name), list)]
         if len(named) != 1:
             found = " and ".join(named) if named else ", ".join(map(repr, record)) or "nothing"
             raise Malformed(f"expected one of the lists 'label', 'labels' and 'entities', found {found}")
-        read = _object if named[0] == "entities" else _triple
-        entities = [read(value, text, named[0]) for value in record[named[0]]]
-        rest = {key: value for key, value in record.items() if key not in ("id", "text", named[0])}
+        (name,) = named
+        if name == "entities":
+            entities = [_object(value, text, note) for value in record[name]]
+        else:
+            entities = [triple_entity(value, text, name, note) for value in record[name]]
+        rest = {key: value for key, value in record.items() if key not in ("id", "text", name)}
         return Document(text, entities, identifier(record), meta={self.name: rest} if rest else {})
 
     def record(self, document: Document, number: int, options: WriteOptions, report: WriteReport) -> dict[str, Any]:
@@ -80,19 +75,11 @@ class Doccano(JsonRecords):
         return record | kept
 
 
-def _triple(value: Any, text: str, what: str) -> Entity:
-    return Entity(*triple(value, text, what))
-
-
-def _object(value: Any, text: str, what: str) -> Entity:
-    if not isinstance(value, dict):
-        raise Malformed(f"expected each of {what!r} to be an object with start_offset and end_offset")
-    start, end, label = field(value, "start_offset", int), field(value, "end_offset", int), field(value, "label", str)
-    check_span(start, end, text, "entity")
-    if not label:
-        raise Malformed("an entity's label is empty")
-    own = {key: each for key, each in value.items() if key not in ("start_offset", "end_offset", "label")}
-    return Entity(start, end, label, meta={"doccano": own} if own else None)
+def _object(value: Any, text: str, note: Note) -> Entity:
+    record = as_object(value, "each of 'entities'")
+    own = {key: each for key, each in record.items() if key not in ("start_offset", "end_offset", "label")}
+    start, end, label = field(record, "start_offset", int), field(record, "end_offset", int), record.get("label")
+    return make_entity(text, start, end, label, note=note, meta={"doccano": own} if own else None)
 
 
 FORMAT = Doccano()

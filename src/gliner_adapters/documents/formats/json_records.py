@@ -15,6 +15,7 @@ from gliner_adapters.documents.formats.base import (
     encode,
     parse_records,
 )
+from gliner_adapters.documents.formats.json_entities import Note
 from gliner_adapters.documents.formats.json_fields import Malformed, records_of
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.types import Document
@@ -24,9 +25,6 @@ METADATA = "metadata that the format does not hold left out"
 SCORES = "score left out"
 IDENTIFIERS = "identifier left out"
 WORDS = "word and sentence boundaries left out"
-
-Note = Callable[[str], None]
-"""Counts a repair of the record at hand."""
 
 
 class JsonRecords(Format):

@@ -8,20 +8,13 @@ are Prodigy's own. What else an example and its spans have is kept in ``meta["pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.base import ReadOptions, WriteOptions
-from gliner_adapters.documents.formats.json_fields import (
-    INCLUSIVE_END,
-    Malformed,
-    check_span,
-    checked_end,
-    field,
-    first_record,
-    kind_of,
-)
-from gliner_adapters.documents.formats.json_records import JsonRecords, Note
+from gliner_adapters.documents.formats.json_entities import Note, entity_of
+from gliner_adapters.documents.formats.json_fields import Malformed, as_object, field, first_record
+from gliner_adapters.documents.formats.json_records import JsonRecords
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.types import Document, Entity
 
@@ -57,8 +50,7 @@ class Prodigy(JsonRecords):
 
     def parse(self, record: Any, note: Note) -> Document:
         """A document from an example."""
-        if not isinstance(record, dict):
-            raise Malformed(f"expected a JSON object, found {kind_of(record)}")
+        record = as_object(record, "an example")
         text = field(record, "text", str)
         answer = field(record, "answer", str, "accept")
         if answer not in ("accept", "reject", "ignore"):
@@ -78,22 +70,10 @@ class Prodigy(JsonRecords):
         return {"answer": "accept", **record}
 
 
-def _entity(value: Any, text: str, note: Callable[[str], None]) -> Entity:
-    if not isinstance(value, dict):
-        raise Malformed(f"expected each span to be an object with start, end and label, found {kind_of(value)}")
-    start, end = field(value, "start", int), field(value, "end", int)
-    end, inclusive = checked_end(text, start, end, field(value, "text", str, None))
-    if inclusive:
-        note(INCLUSIVE_END)
-    check_span(start, end, text, "span")
-    label = field(value, "label", str)
-    if not label:
-        raise Malformed("a span's label is empty")
-    score = field(value, "score", (int, float), None)
-    if score is not None and not 0 <= score <= 1:
-        raise Malformed(f"expected a score between 0 and 1, found {score}")
-    own = {key: each for key, each in value.items() if key not in _SPAN}
-    return Entity(start, end, label, None if score is None else float(score), meta={"prodigy": own} if own else None)
+def _entity(value: Any, text: str, note: Note) -> Entity:
+    span = as_object(value, "each of 'spans'")
+    own = {key: each for key, each in span.items() if key not in _SPAN}
+    return entity_of(span, text, note, meta={"prodigy": own} if own else None)
 
 
 def _span(entity: Entity) -> dict[str, Any]:
