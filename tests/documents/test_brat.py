@@ -190,6 +190,12 @@ def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
     assert contents(target) == {"1.txt": b"x", "1.ann": b""}
 
 
+@pytest.mark.parametrize("name", [".hidden", "a/.b", "__MACOSX/x"])
+def test_a_document_is_not_written_as_a_file_that_reading_passes_over(name: str) -> None:
+    raw = write_bytes([Document("x", [], name)], "brat")
+    assert [document.text for document in read_bytes(raw, "brat")] == ["x"]
+
+
 @given(any_documents())
 def test_any_document_comes_back(document: Document) -> None:
     """All but scores, metadata of other formats, and white space in types, each of which is counted."""
