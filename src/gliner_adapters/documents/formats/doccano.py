@@ -30,12 +30,13 @@ class Doccano(JsonRecords):
     summary = "doccano's JSON Lines: a text and label, a list of [start, end, type]"
 
     def recognises(self, head: bytes) -> bool:
-        """A text with ``label``, a list of triples, or with entities that have a ``start_offset``."""
+        """A text with ``label``, a list of lists, or with entities that have a ``start_offset``."""
         record = first_record(head)
         if not isinstance(record, dict) or "text" not in record:
             return False
-        if any(isinstance(record.get(name), list) for name in _LISTS):
-            return True
+        for name in _LISTS:
+            if isinstance(record.get(name), list):
+                return all(isinstance(each, list) for each in record[name])
         entities = record.get("entities")
         return isinstance(entities, list) and any(isinstance(e, dict) and "start_offset" in e for e in entities)
 
@@ -56,11 +57,11 @@ class Doccano(JsonRecords):
         return Document(text, entities, identifier(record), meta={self.name: rest} if rest else {})
 
     def record(self, document: Document, number: int, options: WriteOptions, report: WriteReport) -> dict[str, Any]:
-        """A record with ``label``; with ``entities`` where the document came with relations between them."""
+        """A record with ``label``; with ``entities`` where the document came with relations or ids."""
         kept = document.meta.get(self.name, {})
         record: dict[str, Any] = {} if document.id is None else {"id": document.id}
         record["text"] = document.text
-        if "relations" in kept:
+        if "relations" in kept or any((entity.meta or {}).get(self.name) for entity in document.entities):
             record["entities"] = [
                 {
                     "id": (entity.meta or {}).get(self.name, {}).get("id", place),

@@ -46,6 +46,9 @@ _FIELDS = frozenset({"id", "text", "entities", "words", "sentences", "meta"})
 _ENTITY_FIELDS = frozenset({"start", "end", "label", "text", "score", "id", "identifier", "meta"})
 #: Fields of other formats that hold annotation.
 _DIALECTS = {
+    "annotations": "label-studio",
+    "predictions": "label-studio",
+    "data": "label-studio",
     "label": "doccano",
     "labels": "doccano",
     "spans": "prodigy",
@@ -102,15 +105,19 @@ class JsonLines(Format):
 def _parse(line: str, path: str, number: int, report: ReadReport) -> Document:
     record = parse_line(line)
     record = as_object(record, "this line")
+    for key in record.keys() - _FIELDS:
+        value = record[key]
+        if isinstance(value, (list, dict)) and value and (other := _DIALECTS.get(key)):
+            if isinstance(value, list) and isinstance(value[0], dict) and "labels" in value[0]:
+                other = "label-studio"
+            raise Malformed(
+                f"the field {key!r} looks like annotation in the format {other}; name that format to read it"
+            )
     if "tokenized_text" in record:
         document, known = from_gliner(record), _GLINER_FIELDS
     else:
         document, known = _from_json(record, path, number, report), _FIELDS
     for key in record.keys() - known:
-        if isinstance(record[key], (list, dict)) and record[key] and (other := _DIALECTS.get(key)):
-            raise Malformed(
-                f"the field {key!r} looks like annotation in the format {other}; name that format to read it"
-            )
         report.add_repair(f"unknown field {key!r} kept in meta", path, number)
         document.meta.setdefault(key, record[key])
     return document

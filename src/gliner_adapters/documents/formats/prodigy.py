@@ -8,14 +8,13 @@ are Prodigy's own. What else an example and its spans have is kept in ``meta["pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
-from gliner_adapters.documents.formats.base import ReadOptions, WriteOptions
+from gliner_adapters.documents.formats.base import WriteOptions
 from gliner_adapters.documents.formats.json_entities import Note, entity_of
 from gliner_adapters.documents.formats.json_fields import Malformed, as_object, field, first_record
 from gliner_adapters.documents.formats.json_records import JsonRecords
-from gliner_adapters.documents.formats.report import ReadReport, WriteReport
+from gliner_adapters.documents.formats.report import WriteReport
 from gliner_adapters.documents.types import Document, Entity
 
 #: Example of an answer that is no annotation.
@@ -36,25 +35,16 @@ class Prodigy(JsonRecords):
         record = first_record(head)
         return isinstance(record, dict) and "text" in record and ("spans" in record or "_task_hash" in record)
 
-    def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
-        """One document an accepted example."""
-        for document in super().read(stream, path, options=options, report=report):
-            answer = document.meta.get(self.name, {}).get("answer", "accept")
-            if answer == "accept":
-                yield document
-                continue
-            report.documents -= 1
-            report.entities -= len(document.entities)
-            report.repairs[NOT_ACCEPTED] += 1
-            report.first_repairs.setdefault(NOT_ACCEPTED, path)
-
-    def parse(self, record: Any, note: Note) -> Document:
-        """A document from an example."""
+    def parse(self, record: Any, note: Note) -> Document | None:
+        """A document from an example that was accepted."""
         record = as_object(record, "an example")
         text = field(record, "text", str)
         answer = field(record, "answer", str, "accept")
         if answer not in ("accept", "reject", "ignore"):
             raise Malformed(f"expected the answer accept, reject or ignore, found {answer!r}")
+        if answer != "accept":
+            note(NOT_ACCEPTED)
+            return None
         entities = [_entity(value, text, note) for value in field(record, "spans", list, [])]
         rest = {key: value for key, value in record.items() if key not in ("text", "spans")}
         own = rest.get("meta")
