@@ -102,7 +102,7 @@ class LabelStudio(JsonRecords):
                 others.append(region)
         kept: dict[str, Any] = {
             "task": {name: value for name, value in task.items() if name not in left},
-            "data": {name: value for name, value in data.items() if name != key},
+            "data": {name: value for name, value in data.items() if name not in (key, "id")},
             "annotation": found.around,
             "others": others,
             "key": key if key != "text" else "",
@@ -115,8 +115,7 @@ class LabelStudio(JsonRecords):
         kept = document.meta.get(self.name, {})
         task = dict(kept.get("task", {}))
         data = {kept.get("key", "text"): document.text, **kept.get("data", {})}
-        known = data.get("id", task.get("id"))
-        if document.id is not None and str(known) != document.id:
+        if document.id is not None and str(task.get("id")) != document.id:
             data["id"] = document.id
         around = dict(kept.get("annotation", {}))
         result = [*_regions(document), *kept.get("others", [])]
