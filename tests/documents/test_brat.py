@@ -143,7 +143,7 @@ def test_texts_and_annotations_alone(tmp_path: Path) -> None:
     assert report.skipped == 1
     assert report.repairs == {brat.UNANNOTATED: 1, brat.OTHER_FILES: 1}
     with pytest.raises(ConfigError, match="cannot tell the format"):
-        list(read_documents(folder(tmp_path / "texts", {"a.txt": "x"})))
+        list(read_documents(folder(tmp_path / "none", {"notes.md": "x"})))
 
 
 def zipped(files: dict[str, str]) -> bytes:
