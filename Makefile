@@ -25,7 +25,7 @@ export PIP_NO_INPUT := 1
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-load benchmark-memory \
-	benchmark-one-way benchmark-schema benchmark-segments \
+	benchmark-one-way benchmark-same-adapter benchmark-schema benchmark-segments \
 	benchmark-serving benchmark-speed page-images documents clean
 
 help: ## List the targets
@@ -121,6 +121,9 @@ benchmark-segments: $(INSTALLED) ## Score the embedded bases on abstracts, by se
 
 benchmark-one-way: $(INSTALLED) ## Measure reading with one adapter through each public method
 	$(BIN)/python -m benchmark.one_way --output benchmark/results/speed/one-way.json $(ARGS)
+
+benchmark-same-adapter: $(INSTALLED) ## Train on the same documents from every format and compare the adapters (minutes)
+	$(BIN)/python -m benchmark.same_adapter --output benchmark/results/formats/same-adapter.json $(ARGS)
 
 benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library (ARGS="--output FILE" keeps it)
 	$(BIN)/python -m benchmark.speed $(ARGS)

@@ -160,6 +160,11 @@ def test_names_that_lead_out_of_an_archive_are_refused(name: str) -> None:
         read_bytes(zipped({name: "x"}), "brat")
 
 
+def test_a_file_without_a_name_is_refused() -> None:
+    with pytest.raises(DataError, match="leads out of it"):
+        read_bytes(zipped({"a": "x"}).replace(b"a", b"\0"), "brat")
+
+
 def test_a_zip_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(brat_files, "MAX_FILE", 1 << 20)
     with pytest.raises(DataError, match=r"file!a\.txt: a file of more than"):

@@ -100,7 +100,6 @@ def _deal(
             lacking[split][label] -= count
         del waiting[number]
 
-    # Every split gets a document, however small its share: the smallest shares first.
     left = Counter(label for each in types for label in each)
     while waiting:
         labels = [label for label, count in left.items() if count]
@@ -108,8 +107,10 @@ def _deal(
         batch = [number for number in waiting if rarest is None or types[number][rarest]]
         # Documents with much of the type first, while there is a choice.
         for number in sorted(batch, key=lambda number: -types[number][rarest] if rarest else -len(units[number])):
+            # Every split gets a document, however small its share.
             empty = [split for split in shares if not chosen[split]]
-            among = empty if len(waiting) <= len(empty) else list(shares)
+            roomy = [split for split in shares if room[split] >= 0.5] or list(shares)
+            among = empty if len(waiting) <= len(empty) else roomy
             split = max(among, key=lambda split: (lacking[split][rarest] if rarest else 0.0, room[split]))
             left.subtract(dict.fromkeys(types[number], 1))
             give(number, split)

@@ -67,7 +67,9 @@ class Finding:
     places: list[Place] = field(default_factory=list)
 
     def add(self, split: str, place: Place | None = None, *, detail: str | None = None, times: int = 1) -> None:
-        """Count one more."""
+        """Count one more, or so many; none is nothing found."""
+        if not times:
+            return
         self.count += times
         self.splits[split] = self.splits.get(split, 0) + times
         if detail is not None:
@@ -153,13 +155,13 @@ def place_of(split: str, document: Document, number: int, entity: Entity | None 
     """
     name = document.id if document.id is not None else str(number)
     if entity is None:
-        shown = document.text[: 2 * _AROUND]
-        return Place(
-            split, name, None, None, " ".join(shown.split()) + ("…" if len(document.text) > len(shown) else "")
-        )
-    before, after = document.text[max(0, entity.start - _AROUND) : entity.start], document.text[entity.end :][:_AROUND]
+        shown = " ".join(document.text[: 2 * _AROUND].split())
+        return Place(split, name, None, None, f"{shown}…" if len(document.text) > 2 * _AROUND else shown)
+    first, last = max(0, entity.start - _AROUND), min(len(document.text), entity.end + _AROUND)
+    before, after = document.text[first : entity.start], document.text[entity.end : last]
+    cut = ("…" if first else "", "…" if last < len(document.text) else "")
     # Marked, so that white space at an edge is seen.
-    shown = f"…{before}[{document.mention(entity)}]{after}… ({entity.label})"
+    shown = f"{cut[0]}{before}[{document.mention(entity)}]{after}{cut[1]} ({entity.label})"
     return Place(split, name, entity.start, entity.end, shown.replace("\n", "⏎").replace("\t", "⇥"))
 
 

@@ -21,7 +21,7 @@ KINDS: dict[str, tuple[Severity, str, str, bool]] = {
     ),
     "unseen-type": (
         "error", "entities of types that the training split has not",
-        "They cannot be learned and count as misses. Split anew by type (gliner-adapters data split), or leave them out.",
+        "They cannot be learned and count as misses. Split anew by type (gliner-adapters data split), or drop them.",
         False,
     ),
     "spelling": (

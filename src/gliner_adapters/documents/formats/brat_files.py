@@ -90,7 +90,7 @@ class ZipFiles(Files):
 
     def names(self) -> list[str]:
         """The paths of all files, sorted."""
-        names = [each.filename for each in self._archive.infolist() if not each.is_dir()]
+        names = [each.filename for each in self._archive.infolist() if not each.filename.endswith("/")]
         if len(names) > MAX_FILES:
             raise DataError(f"the archive holds {len(names):,} files; more than {MAX_FILES:,} are refused", self.path)
         for name, times in Counter(names).items():

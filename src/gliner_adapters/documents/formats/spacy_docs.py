@@ -158,8 +158,8 @@ class _Bin:
         return next(one.get_docs(self._vocab))
 
     def _entity(self, span: Any, where: str) -> Entity:
-        if not span.label_ or span.start_char >= span.end_char:
-            raise DataError(f"{where}: an entity without a type or without text")
+        if not span.label_ or not 0 <= span.start_char < span.end_char <= len(span.doc.text):
+            raise DataError(f"{where}: an entity without a type, or not within the text")
         return Entity(span.start_char, span.end_char, span.label_, identifier=span.kb_id_ or None)
 
     def _user_data(self, index: int) -> dict[str, Any]:
