@@ -59,7 +59,8 @@ def same_adapter(base: Base, corpus: Corpus, names: Sequence[str], config: Train
         For each format how many documents and entities were read, whether they are the same, and the hash of the
         adapter's weights.
     """
-    documents = [document for split in corpus.splits for document in corpus.documents(split)]
+    # With the types as the files write them: brat allows no spaces in a type.
+    documents = [document for file in corpus.files.values() for document in read_documents(file)]
     rows = []
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
@@ -67,7 +68,7 @@ def same_adapter(base: Base, corpus: Corpus, names: Sequence[str], config: Train
             read = list(read_documents(path, name))
             adapt(
                 base,
-                user_corpus(path, labels=corpus.labels, format=name, name="same"),
+                user_corpus(path, format=name, name="same"),
                 METHOD,
                 output=Path(folder) / "adapter",
                 config=config,

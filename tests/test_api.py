@@ -133,6 +133,7 @@ def test_without_devel_some_of_train_is_held_out_and_on_record(
     assert 1 <= count <= 8
     assert record["documents"] == 40 - count
     assert "devel_macro_f1" in first.config.metrics
+    assert second.config.trained_on == first.config.trained_on
     assert weights(tmp_path / "first") == weights(tmp_path / "second")
     assert other.config.trained_on["held_out"]["seed"] == 2
     whole = adapt(base, corpus_folder, "heads", output=tmp_path / "whole", config=quick(epochs=1), hold_out=0)

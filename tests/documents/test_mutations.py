@@ -169,8 +169,7 @@ def attack(name: str, count: int) -> None:
         report = ReadReport()
         try:
             documents = read_bytes(damaged, name, skip_bad=True, report=report)
-        except DataError as error:
-            assert str(error).startswith("file"), error
+        except DataError:
             continue
         for document in documents:
             document.text.encode("utf-8")

@@ -1,9 +1,10 @@
 """spaCy's DocBin (``.spacy``), what ``spacy train`` reads: needs the extra ``[spacy]``.
 
-A document's words are the tokens that are no white space. Entities are ``doc.ents`` and the spans of the group
-``doc.spans["sc"]``, which spaCy's span categorizer reads and which may hold overlapping ones; both are written, so that
-either can be trained from the file. ``doc.user_data["id"]`` is the document's id and an entity's ``kb_id`` its
-identifier. What is known of words beyond that (tags, lemmas, ...) is left out and counted.
+Tokens are spaCy's own and are not read as words, unless the file was written from a document with words (for which it
+has ``doc.user_data["words"] = "given"``): then those that are no white space are. Entities are ``doc.ents`` and the
+spans of the group ``doc.spans["sc"]``, which spaCy's span categorizer reads and which may hold overlapping ones; both
+are written, so that either can be trained from the file. ``doc.user_data["id"]`` is the document's id and an entity's
+``kb_id`` its identifier. What is known of words beyond that (tags, lemmas, ...) is left out and counted.
 
 A DocBin is one packed block, so a file is read and written as a whole, in memory.
 """
@@ -37,6 +38,8 @@ from gliner_adapters.extras import require
 MAX_CONTENT = 1 << 30
 
 GROUP = "sc"
+#: What the user data say of tokens that are the document's own words.
+GIVEN = "given"
 OTHER_GROUPS = f"group of spans other than {GROUP!r} left out"
 WORD_ANNOTATION = "annotation of words (tags, lemmas, dependencies) left out"
 USER_DATA = "user data that JSON cannot hold left out"
@@ -145,9 +148,12 @@ class _Bin:
         missing = list((Counter(ents) - Counter(spans)).elements())
         entities = sorted([*ents, *(Counter(spans) - Counter(ents)).elements()], key=_place) if missing else spans
         name = data.pop("id", None)
+        given = data.pop("words", None) == GIVEN
         kept = {key: value for key, value in {"user_data": data, "cats": doc.cats}.items() if value}
         meta = {"spacy": kept} if kept else {}
-        return Document(doc.text, entities, None if name is None else str(name), words, sentences, meta)
+        return Document(
+            doc.text, entities, None if name is None else str(name), words if given else None, sentences, meta
+        )
 
     def _doc(self, index: int) -> Any:
         one = self._tokens.DocBin()
@@ -244,6 +250,8 @@ def _doc(document: Document, name: str, vocab: Any, on_conflict: OnConflict, rep
     doc.cats = dict(kept.get("cats", {}))
     if document.id is not None:
         doc.user_data["id"] = document.id
+    if document.words is not None:
+        doc.user_data["words"] = GIVEN
     report.changes[SCORES] += sum(entity.score is not None for entity in entities)
     report.changes[METADATA] += bool(document.meta.keys() - {"spacy"} or any(e.meta for e in entities))
     report.changes += Counter()  # without zeros
