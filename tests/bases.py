@@ -22,6 +22,7 @@ from transformers import (
     BertConfig,
     DebertaV2Config,
     ModernBertConfig,
+    MPNetConfig,
     PreTrainedTokenizerFast,
 )
 
@@ -68,6 +69,8 @@ RECIPES = {
         Recipe("bi-bert", "bi", "bert"),
         Recipe("bi-deberta", "bi", "deberta-v2"),
         Recipe("bi-modernbert", "bi", "modernbert", label_hidden=16),
+        Recipe("uni-mpnet", "uni", "mpnet"),
+        Recipe("bi-mpnet", "bi", "mpnet", label_hidden=16),
         # Options that change the pass.
         Recipe("uni-bert-lstm", "uni", "bert", {"num_rnn_layers": 1}),
         Recipe("uni-deberta-after-marker", "uni", "deberta-v2", {"embed_ent_token": False}),
@@ -93,7 +96,9 @@ class TinyBase:
     @cached_property
     def base(self) -> Base:
         """The base as this project loads it. Shared by all tests: never change it."""
-        return load_base(str(self.folder))
+        base = load_base(str(self.folder))
+        base.fresh = True  # its weights are random: a state that any training beats, and none should have to
+        return base
 
     @cached_property
     def gliner(self) -> Any:
@@ -131,6 +136,9 @@ def build_encoder(kind: str, folder: Path, hidden: int = HIDDEN, positions: int 
             norm_rel_ebd="layer_norm",
             type_vocab_size=0,
         )
+    elif kind == "mpnet":
+        # Its positions begin after the padding index.
+        config = MPNetConfig(**{**sizes, "max_position_embeddings": positions + 2})
     else:
         config = ModernBertConfig(
             **sizes,
@@ -211,15 +219,22 @@ def _pieces(words: Iterable[str], count: int) -> list[str]:
     return sorted({character for word in words for character in word}) + common[:count]
 
 
-def _bert_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+def _bert_tokenizer(
+    positions: int, special: tuple[str, ...] = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+) -> PreTrainedTokenizerFast:
     """WordPiece, as BERT uses it: lower case, control characters dropped."""
     pieces = _pieces(" ".join(_CORPUS).lower().split(), 60)
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces, *("##" + piece for piece in pieces)]
+    vocabulary = [*special, *pieces, *("##" + piece for piece in pieces)]
     ids = {piece: i for i, piece in enumerate(vocabulary)}
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=10_000))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return _wrapped(tokenizer, positions)
+
+
+def _mpnet_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+    """BERT's, with the padding token at the index that MPNet takes for it."""
+    return _bert_tokenizer(positions, ("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"))
 
 
 def _unigram_tokenizer(positions: int) -> PreTrainedTokenizerFast:
@@ -263,4 +278,9 @@ def _wrapped(tokenizer: Tokenizer, positions: int) -> PreTrainedTokenizerFast:
     )
 
 
-_TOKENIZERS = {"bert": _bert_tokenizer, "deberta-v2": _unigram_tokenizer, "modernbert": _bytes_tokenizer}
+_TOKENIZERS = {
+    "bert": _bert_tokenizer,
+    "deberta-v2": _unigram_tokenizer,
+    "modernbert": _bytes_tokenizer,
+    "mpnet": _mpnet_tokenizer,
+}

@@ -28,7 +28,16 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an 
 Tiny = Callable[[str], TinyBase]
 RUNS = [
     pytest.param(recipe, method, options, id=f"{recipe}-{name}")
-    for recipe in ("bi-bert", "uni-bert", "bi-deberta", "uni-deberta", "bi-modernbert", "uni-modernbert")
+    for recipe in (
+        "bi-bert",
+        "uni-bert",
+        "bi-deberta",
+        "uni-deberta",
+        "bi-modernbert",
+        "uni-modernbert",
+        "bi-mpnet",
+        "uni-mpnet",
+    )
     for name, method, options in KINDS[RECIPES[recipe].architecture]
     if method != "zero-shot"
 ]

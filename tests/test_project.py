@@ -40,7 +40,7 @@ LAYERS = (
     ("documents",),
     ("settings", "markdown", "locking", "extras"),
     ("storage", "inputs", "_imports"),
-    ("errors", "_lazy", "_memory"),
+    ("embedded_names", "errors", "_lazy", "_memory"),
 )
 #: What a package may not use although it lies below.
 CLOSED = {("model", "corpora")}

@@ -188,6 +188,8 @@ def _trained(
         trained_on["held_out"] = held_out
     keys = ("epoch", "macro_f1", "micro_f1", "threshold")
     metrics = {f"devel_{key}": result.best[key] for key in keys} if result.best else {}
+    if result.untrained:
+        metrics["devel_untrained_macro_f1"] = result.untrained["macro_f1"]
     return describe(
         adapter, base, threshold=result.threshold, segment=config.segment, trained_on=trained_on, metrics=metrics
     )
@@ -201,6 +203,8 @@ def _write_run(run_folder: Path, trained: TrainedAdapter, config: TrainingConfig
         "options": trained.config.options,
         "config": config.model_dump(),
         "curve": result.curve,
+        "untrained": result.untrained,
+        "training_helped": result.helped,
         "cost": result.cost.to_dict(),
         "left_out": vars(result.losses),
         "shipped_bytes": shipped_bytes(run_folder.parent),
@@ -391,6 +395,8 @@ def _record(
         "report": report.to_dict(),
         "devel": config.metrics,
         "curve": run.get("curve"),
+        "untrained": run.get("untrained"),
+        "training_helped": run.get("training_helped"),
         "seconds": cost.get("seconds"),
         "cpu_seconds": cost.get("cpu_seconds"),
         "peak_memory_mb": cost.get("peak_memory_mb"),

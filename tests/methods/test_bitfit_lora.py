@@ -24,7 +24,16 @@ from gliner_adapters.model.export import export_gliner
 from gliner_adapters.model.fingerprint import fingerprint
 from methods.helpers import learns, logits_of, on, quiet, unlike, vectors
 
-ENCODERS = ("uni-bert", "uni-deberta", "uni-modernbert", "bi-bert", "bi-deberta", "bi-modernbert")
+ENCODERS = (
+    "uni-bert",
+    "uni-deberta",
+    "uni-modernbert",
+    "bi-bert",
+    "bi-deberta",
+    "bi-modernbert",
+    "uni-mpnet",
+    "bi-mpnet",
+)
 
 
 def shares_all_but(adapter: Adapter, base: Base) -> bool:
@@ -106,7 +115,7 @@ def test_lora_shares_the_encoder_and_keeps_the_base_its_layers(tiny_base: TinyBa
 
 
 @pytest.mark.parametrize("tuner", get_args(Tuner))
-@on("uni-bert", "bi-deberta", "uni-modernbert")
+@on("uni-bert", "bi-deberta", "uni-modernbert", "bi-mpnet")
 def test_tuners(tuner: str, tiny_base: TinyBase, tmp_path: Path) -> None:
     """Each starts as the base, loads as it was saved, and is read alike by peft."""
     base = tiny_base.base

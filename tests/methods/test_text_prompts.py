@@ -32,6 +32,8 @@ BASES = (
     "bi-bert",
     "bi-deberta",
     "bi-modernbert",
+    "uni-mpnet",
+    "bi-mpnet",
 )
 TECHNIQUES: dict[str, tuple[str, dict[str, Any]]] = {
     "cross": ("injection-cross", {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoModel, BertConfig, DebertaV2Config, DistilBertConfig, ModernBertConfig
+from transformers import AutoModel, BertConfig, DebertaV2Config, DistilBertConfig, ModernBertConfig, MPNetConfig
 
 from comparing import assert_near
 from gliner_adapters.errors import ConfigError
@@ -50,6 +51,7 @@ CONFIGS: dict[str, Any] = {
     "deberta-absolute": DebertaV2Config(**SIZES, relative_attention=False),
     "modernbert": ModernBertConfig(**SIZES, **ROTARY, bos_token_id=1, eos_token_id=2),
     "modernbert-bias": ModernBertConfig(**SIZES, **ROTARY, bos_token_id=1, eos_token_id=2, attention_bias=True),
+    "mpnet": MPNetConfig(**{**SIZES, "pad_token_id": 1}),
 }
 every_encoder = pytest.mark.parametrize("kind", CONFIGS)
 LENGTHS = (30, 7, 19)
@@ -126,7 +128,9 @@ def prefixes_by_hooks(model: Any, prefixes: dict[int, Prefix]) -> Iterator[None]
         return out
 
     for index, prefix in prefixes.items():
-        if hasattr(model, "layers"):  # ModernBERT: before the attention's output projection
+        layer = model.layers[index] if hasattr(model, "layers") else model.encoder.layer[index]
+        inner = getattr(layer, "attn", None) or getattr(layer.attention, "attn", None)
+        if inner is not None:  # ModernBERT and MPNet: before the attention's output projection
 
             def project(module: Any, given: Any, output: Any, at: list[Tensor]) -> None:
                 at[:] = [output[..., :32]]
@@ -134,11 +138,12 @@ def prefixes_by_hooks(model: Any, prefixes: dict[int, Prefix]) -> Iterator[None]
             def add(module: Any, given: Any, at: list[Tensor], prefix: Prefix) -> Any:
                 return (given[0] + read(at[0], prefix),)
 
-            attention, at = model.layers[index].attn, []
-            handles.append(attention.Wqkv.register_forward_hook(lambda m, g, o, at=at: project(m, g, o, at)))
-            handles.append(attention.Wo.register_forward_pre_hook(lambda m, g, at=at, p=prefix: add(m, g, at, p)))
+            queries, projection = (inner.Wqkv, inner.Wo) if hasattr(inner, "Wqkv") else (inner.q, inner.o)
+            at: list[Tensor] = []
+            handles.append(queries.register_forward_hook(lambda m, g, o, at=at: project(m, g, o, at)))
+            handles.append(projection.register_forward_pre_hook(lambda m, g, at=at, p=prefix: add(m, g, at, p)))
         else:
-            attention = model.encoder.layer[index].attention.self
+            attention = layer.attention.self
             query = attention.query if hasattr(attention, "query") else attention.query_proj
             handles.append(
                 attention.register_forward_hook(
@@ -163,7 +168,23 @@ def test_prefixes_are_read_beside_the_attention(kind: str) -> None:
     assert not torch.allclose(read, model(ids, attention_mask=mask)[0], atol=0.1)
 
 
-@pytest.mark.parametrize("kind", ["bert", "deberta", "deberta-own-keys", "modernbert"])
+def distance_bias(model: Any, length: int) -> Tensor:
+    """MPNet's bias ``(1, heads, L, L)``: a number for each head and each range of distances, made word by word.
+
+    Half of the 32 ranges are for what stands later. The first 8 of a half are distances of their own; the others grow
+    by the same factor up to a distance of 128.
+    """
+    table = model.encoder.relative_attention_bias.weight
+    bias = torch.empty(4, length, length)
+    for here in range(length):
+        for there in range(length):
+            far = abs(there - here)
+            steps = far if far < 8 else min(15, 8 + int(math.log(far / 8) / math.log(16) * 8))
+            bias[:, here, there] = table[steps + (16 if there > here else 0)]
+    return bias[None]
+
+
+@pytest.mark.parametrize("kind", ["bert", "deberta", "deberta-own-keys", "modernbert", "mpnet"])
 @torch.no_grad()
 def test_hidden_prompts_are_tokens_of_their_layer(kind: str) -> None:
     """Against whole layers, called with masks and positions of our own making."""
@@ -188,6 +209,9 @@ def test_hidden_prompts_are_tokens_of_their_layer(kind: str) -> None:
             seen = visible if size else mask[:, None, None, :].bool() & near
             rope = model.rotary_emb(x, torch.arange(x.shape[1])[None], layer.attention_type)
             x = layer(x, attention_mask=seen.expand(-1, 1, x.shape[1], -1), position_embeddings=rope)
+        elif kind == "mpnet":
+            unseen = torch.zeros(3, 1, 1, x.shape[1]).masked_fill(~visible, -1e9)
+            x = layer(x, unseen, distance_bias(model, x.shape[1]))[0]
         else:
             pairs = (longer[:, None, :, None] * longer[:, None, None, :]).bool()
             positions = model.encoder.get_rel_pos(x)
@@ -219,7 +243,7 @@ def test_rows_keep_their_own_prompts_and_padding_does_not_matter(kind: str) -> N
         assert_near(together[one, :length], alone)
 
 
-@pytest.mark.parametrize("kind", ["bert", "deberta-absolute", "modernbert-bias"])
+@pytest.mark.parametrize("kind", ["bert", "deberta-absolute", "modernbert-bias", "mpnet"])
 @torch.no_grad()
 def test_states_keys_and_values_of_each_layer(kind: str) -> None:
     """Where positions are left out, a layer's own keys and values as a prefix give what its attention gives."""
@@ -235,6 +259,10 @@ def test_states_keys_and_values_of_each_layer(kind: str) -> None:
             nowhere = model.rotary_emb(states, torch.zeros_like(ids), layer.attention_type)
             expected = layer.attn(inner, position_embeddings=nowhere)[0]
             read = layer.attn.Wo(own.read(layer.attn.Wqkv(inner)[..., :32], 4))
+        elif kind == "mpnet":
+            attention = model.encoder.layer[index].attention.attn
+            expected = attention(states)[0]  # without the bias
+            read = attention.o(own.read(attention.q(states), 4))
         else:
             attention = model.encoder.layer[index].attention.self
             query = attention.query if kind == "bert" else attention.query_proj
@@ -252,7 +280,9 @@ def test_layers_that_hidden_prompts_reach_from() -> None:
 def test_encoders_that_it_cannot_run() -> None:
     plain = SimpleNamespace(fuse_layers=False)
     other = AutoModel.from_config(DistilBertConfig(vocab_size=60, dim=32, n_layers=1, n_heads=4, hidden_dim=64))
-    with pytest.raises(ConfigError, match=r"BertModel, DebertaV2Model, ModernBertModel; .* DistilBertModel"):
+    with pytest.raises(
+        ConfigError, match=r"BertModel, DebertaV2Model, ModernBertModel, MPNetModel; .* DistilBertModel"
+    ):
         check_encoder(SimpleNamespace(model=other, config=plain))
     check_encoder(SimpleNamespace(model=encoder("bert"), config=plain))
     with pytest.raises(ConfigError, match="fuses the outputs"):

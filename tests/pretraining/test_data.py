@@ -16,14 +16,13 @@ from gliner_adapters.model import Base, Passage
 from gliner_adapters.model.passages import Segmenter
 from gliner_adapters.pretraining import Recipe
 from gliner_adapters.pretraining.data import (
-    SHARED_WORDS,
-    HeldOut,
     Source,
     gold_words,
     passage_text,
     read_source,
     read_sources,
 )
+from gliner_adapters.pretraining.held_out import SHARED_WORDS, HeldOut
 from gliner_adapters.pretraining.recipe import LABELS
 from pretraining.helpers import content, made_corpus, recipe
 
@@ -261,6 +260,67 @@ def test_the_text_of_a_passage_is_what_its_words_cover(reader: Base) -> None:
     tokens = tokenised("Their ( colitis ) went away !")
     (whole,) = Segmenter(reader, load_corpus("sample").labels).passages([tokens], gold=True)
     assert passage_text(tokens, gold_words(tokens), whole) == tokens.text
+
+
+# Windows
+
+
+def windows_of(
+    tmp_path: Path, reader: Base, text: str, *mentions: str, held: Iterable[str] = (), **sampling: Any
+) -> Any:
+    corpus = made_corpus(tmp_path, [made(text, *mentions)])
+    source = read_made(corpus, reader, held, **{"window_share": 0.5, **sampling})
+    assert source.windows is not None
+    return source, source.windows
+
+
+def test_neighbouring_sentences_make_a_window(tmp_path: Path, reader: Base) -> None:
+    text = "Vosarin is new here. We gave vosarin daily. No more. The colitis went away."
+    source, windows = windows_of(tmp_path, reader, text, "C:Vosarin", "C:vosarin", "D:colitis")
+    (whole,) = windows.passages
+    assert letters("".join(words_of(reader, whole))) == letters(text)
+    assert windows.sizes == [4], "the short one goes along"
+    assert len(source.passages) == 3
+    assert [words_of(reader, whole)[first].strip() for first, _, _ in whole.spans] == ["Vosarin", "vosarin", "colitis"]
+    assert [label for _, _, label in whole.spans] == [0, 0, 1]
+    # It is what the document gives when it is read as one input.
+    (read,) = Segmenter(reader, load_corpus("sample").labels, "window").passages([Document(text)])
+    assert (whole.ids.tolist(), whole.starts.tolist(), whole.window) == (
+        read.ids.tolist(),
+        read.starts.tolist(),
+        read.window,
+    )
+
+
+def test_no_window_holds_what_is_held_out(tmp_path: Path, reader: Base) -> None:
+    text = f"Vosarin is new here. It was given daily. {SENTENCE} The colitis went away. The rats were fine."
+    source, windows = windows_of(tmp_path, reader, text, held=[SENTENCE])
+    assert kept_texts(reader, windows) == ["vosarinisnewhereitwasgivendaily", "thecolitiswentawaytheratswerefine"]
+    assert source.left_out == Counter({EQUAL: 1})
+
+
+def test_two_harmless_sentences_may_not_stand_together(tmp_path: Path, reader: Base) -> None:
+    """Twelve words in a row that only their neighbourhood makes."""
+    first, second = "All rats got vosarin in water daily.", "None of them had any colitis then."
+    held = "We write: all rats got vosarin in water daily, none of them had any other disease."
+    source, windows = windows_of(tmp_path, reader, f"{first} {second}", held=[held])
+    assert len(source.passages) == 2
+    assert not source.left_out
+    assert not windows.passages
+    assert windows.left_out == Counter({SHARED: 1})
+
+
+def test_windows_are_no_longer_than_asked_for(tmp_path: Path, reader: Base) -> None:
+    text = " ".join(f"Vosarin was given to rat {number} today." for number in range(30))
+    _, windows = windows_of(tmp_path, reader, text, window_tokens=100)
+    assert len(windows.passages) > 3
+    assert all(each.ids.size <= 100 for each in windows.passages)
+    assert sum(windows.sizes) in (29, 30), "one sentence alone at the end is no window"
+
+
+def test_without_a_share_there_are_none(tmp_path: Path, reader: Base) -> None:
+    corpus = made_corpus(tmp_path, [made("Vosarin is new here. We gave it daily.", "C:Vosarin")])
+    assert read_made(corpus, reader).windows is None
 
 
 # Registered corpora

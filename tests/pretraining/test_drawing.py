@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gliner_adapters.pretraining.data import Source, draw_counts
+from gliner_adapters.pretraining.counts import draw_counts
+from gliner_adapters.pretraining.data import Source
 from gliner_adapters.pretraining.drawing import Group, draw_labels, plan_steps, word_label
 from gliner_adapters.pretraining.recipe import LabelDrawing, TypeTexts
 from pretraining.helpers import passage, recipe, source, types
@@ -24,6 +25,14 @@ def mentioned(name: str, size: int, seed: int = 0) -> Source:
 def sampled(**changes: Any) -> Any:
     """A recipe with groups of 4, two to a step, and these settings of the sampling."""
     return recipe(sampling=changes, group_size=4, training={"batch_size": 8})
+
+
+def with_windows(singles: int, windows: int, size: int) -> Source:
+    """Sentences of ten words, and windows of so many sentences each."""
+    own = source("documents", [passage(10, (0, 1, 0))] * singles, types("gene"))
+    own.windows = source("documents", [passage(10 * size, (0, 1, 0))] * windows, types("gene"))
+    own.windows.sizes = [size] * windows
+    return own
 
 
 # Plans
@@ -282,3 +291,38 @@ def test_descriptions_keep_their_case() -> None:
     words = wordings(texts, times=300, other_case=1.0, description=0.5, both=0.5)
     assert {text.split(": ")[-1] for text in words} == {"a stretch of DNA"}
     assert "GENE: a stretch of DNA" in words
+
+
+# Windows
+
+
+def test_windows_take_their_share_counted_in_sentences() -> None:
+    sources = [with_windows(1000, 100, 5), mentioned("plain", 1000)]
+    settings = sampled(sentences=600, window_share=0.4, corpus_power=0.0)
+    singles, windows = draw_counts(sources, settings), draw_window_counts(sources, settings)
+    assert [counts.sum() for counts in singles] == [pytest.approx(0.6 * 300), pytest.approx(300)]
+    assert windows[0] == pytest.approx(np.full(100, 0.4 * 300 / 500))
+    assert not len(windows[1]), "a corpus of single sentences has no windows to draw"
+    plan = plan_steps(sources, settings, 3)
+    assert sum(group.sentences(sources) for step in plan for group in step) == pytest.approx(600, rel=0.1)
+    of_windows = [group for step in plan for group in step if group.windows]
+    assert sum(group.sentences(sources) for group in of_windows) == pytest.approx(0.4 * 300, rel=0.3)
+    assert {group.source for group in of_windows} == {0}
+
+
+@pytest.mark.parametrize(("size", "together"), [(1, 4), (2, 2), (3, 1), (9, 1)])
+def test_a_group_holds_so_many_sentences_as_windows_too(size: int, together: int) -> None:
+    """Four sentences: two windows of two, one of three; a larger one than that stands alone."""
+    sources = [with_windows(10, 40, size)]
+    settings = sampled(sentences=40 * size, window_share=1.0)
+    groups = [group for step in plan_steps(sources, settings, 1) for group in step]
+    assert all(group.windows for group in groups)
+    assert max(len(group.passages) for group in groups) == together
+
+
+def test_without_a_share_the_plan_is_that_of_sentences_alone() -> None:
+    own = with_windows(300, 50, 4)
+    plain = with_windows(300, 0, 4)
+    assert plan_steps([own], sampled(sentences=200), 5) == plan_steps([plain], sampled(sentences=200), 5)
+    with_share = sampled(sentences=200, window_share=0.5)
+    assert plan_steps([plain], with_share, 5) == plan_steps([plain], sampled(sentences=200), 5)

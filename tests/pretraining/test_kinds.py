@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from gliner_adapters.documents import Document, Entity
 from gliner_adapters.model import Base
 from gliner_adapters.pretraining import Recipe, read_recipe
-from gliner_adapters.pretraining.data import HeldOut, kind_of, read_source
+from gliner_adapters.pretraining.data import kind_of, read_source
 from gliner_adapters.pretraining.drawing import Group, draw_labels
-from gliner_adapters.pretraining.loop import group_targets
+from gliner_adapters.pretraining.held_out import HeldOut
 from gliner_adapters.pretraining.recipe import Kind, LabelDrawing, TypeTexts
+from gliner_adapters.pretraining.work import group_targets
 from pretraining.helpers import SAMPLE_LABELS, content, made_corpus, passage, recipe, source
 
 KINDS = (

@@ -79,6 +79,8 @@ def vectors_of(base: Base, labels: int) -> Tensor | None:
     [
         *(("onnx", name) for name in (*BASES, "bi-modernbert-last")),
         ("openvino", "uni-bert"),
+        ("onnx", "uni-mpnet"),
+        ("openvino", "bi-mpnet"),
         *(pytest.param("openvino", name, marks=pytest.mark.slow) for name in ("bi-deberta", "uni-modernbert")),
     ],
 )

@@ -67,6 +67,8 @@ def entities(base: Base, parts: Parts) -> list[list[tuple[int, int, str]]]:
         *(("onnx", name) for name in (*BASES, "uni-bert-lstm", "uni-bert-projected", "bi-bert-mean")),
         ("openvino", "bi-bert"),
         ("openvino", "uni-deberta"),
+        ("onnx", "bi-mpnet"),
+        ("openvino", "uni-mpnet"),
         pytest.param("openvino", "bi-modernbert", marks=pytest.mark.slow),
     ],
 )

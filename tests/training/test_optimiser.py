@@ -66,3 +66,30 @@ def test_one_step_of_any_schedule_has_a_rate() -> None:
     for decay in ("linear", "cosine", "constant"):
         for warmup in (0.0, 0.1, 1.0):
             assert 0 < rate_factor(quick(warmup=warmup, decay=decay), 0, 1) <= 1
+
+
+def test_rates_fall_with_depth(tiny: Callable[[str], TinyBase]) -> None:
+    """A two-layer encoder: the upper layer has the whole rate, the lower one a part, embeddings a part of that."""
+    adapter = attach("full", tiny("bi-bert").base, LABELS)
+    groups = build_optimiser(adapter, quick(layer_decay=0.5, learning_rates={"text_encoder": 1e-3})).param_groups
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    assert len(rates) == len(adapter.trained())
+    text = {name: rates[id(p)] for name, p in adapter.trained().items() if name.startswith("text_encoder.")}
+    for name, rate in text.items():
+        depth = next((d for part, d in ((".layer.1.", 0), (".layer.0.", 1), (".embeddings.", 2)) if part in name), 0)
+        assert rate == pytest.approx(1e-3 * 0.5**depth), name
+    assert len(set(text.values())) == 3
+    heads = {rates[id(p)] for name, p in adapter.trained().items() if name.startswith("span_head.")}
+    assert heads == {adapter.learning_rates["span_head"]}
+
+
+def test_rates_fall_with_depth_in_deltas(tiny: Callable[[str], TinyBase]) -> None:
+    adapter = attach("lora", tiny("bi-modernbert").base, LABELS)
+    groups = build_optimiser(adapter, quick(layer_decay=0.5)).param_groups
+    assert len({group["lr"] for group in groups}) == 2
+
+
+def test_no_layers_no_depth(tiny: Callable[[str], TinyBase]) -> None:
+    adapter = attach("heads", tiny("bi-bert").base, LABELS)
+    with pytest.raises(ConfigError, match="'heads' trains no layer"):
+        build_optimiser(adapter, quick(layer_decay=0.9))

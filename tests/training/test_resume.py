@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -119,6 +120,22 @@ def test_what_starts_at_random_or_drops_out_resumes_too(
     assert outcome(processes, *arguments, {"step": 7}) == -signal.SIGKILL
     assert outcome(processes, *arguments) == 0
     assert (tmp_path / "run.safetensors").read_bytes() == uninterrupted(method, name)
+
+
+@pytest.mark.parametrize("kills", [[{"evaluation": 0}], [{"evaluation": 0}, {"step": 1}, {"step": 7}]], ids=str)
+def test_the_untrained_state_is_scored_once_more_or_remembered(
+    kills: list[dict[str, int]], tiny: Callable[[str], TinyBase], tmp_path: Path, processes: Any
+) -> None:
+    """Killed after it was scored, and after a checkpoint that holds its row."""
+    given = (str(tiny("bi-bert").folder), "heads", quick(checkpoint_steps=2))
+    assert outcome(processes, *given, tmp_path / "whole", None, None, True) == 0
+    for kill in kills:
+        assert outcome(processes, *given, tmp_path / "run", kill, None, True) == -signal.SIGKILL
+    assert outcome(processes, *given, tmp_path / "run", None, None, True) == 0
+    whole, resumed = (json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "run"))
+    assert whole["untrained"]["epoch"] == 0
+    assert resumed == whole
+    assert (tmp_path / "run.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("renames", [[1], [2], [3], [2, 1], [4, 2, 2]], ids=str)

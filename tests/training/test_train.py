@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
-from bases import LABELS, TinyBase
+from bases import LABELS, TinyBase, build_encoder
 from gliner_adapters.documents import Document, Entity
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import score_documents
 from gliner_adapters.methods import attach
+from gliner_adapters.model import load_base
 from gliner_adapters.training import Reporter, TrainingConfig, TrainingResult, train
 from gliner_adapters.training.features import FeatureCache
 from gliner_adapters.training.module import set_head_dropout
@@ -133,6 +136,36 @@ def test_early_stopping_keeps_the_best(tiny: Callable[[str], TinyBase], tmp_path
     scores = [row["macro_f1"] for row in result.curve]
     assert len(scores) == scores.index(max(scores)) + 3 < 12
     assert [row["best"] for row in result.curve][-2:] == [False, False]
+
+
+def test_the_untrained_adapter_competes(tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
+    """Trained well once, wrecked by a second training: what it started from is kept, and that is said."""
+    corpus = toy_corpus()
+    rates, _, _ = FAST["heads"]
+    base = load_base(str(tiny("bi-bert").folder))
+    adapter = attach("heads", base, LABELS)
+    learnt = train(base, adapter, corpus, corpus, quick(epochs=48, learning_rates=rates), folder=tmp_path / "a")
+    assert learnt.untrained is not None
+    assert (learnt.untrained["epoch"], learnt.untrained["step"], learnt.helped) == (0, 0, True)
+    good = snapshot(adapter)
+    wild = quick(epochs=2, decay="constant", warmup=0.0, learning_rates={"span_head": 3.0, "label_head": 3.0})
+    lines = io.StringIO()
+    wrecked = train(
+        base, adapter, corpus, corpus, wild, folder=tmp_path / "b", reporter=Reporter(Console(file=lines, width=200))
+    )
+    assert wrecked.best == wrecked.untrained
+    assert wrecked.helped is False
+    assert wrecked.untrained is not None
+    assert wrecked.threshold == wrecked.untrained["threshold"]
+    assert tensors_equal(snapshot(adapter), good)
+    assert "training did not help" in lines.getvalue()
+
+
+def test_random_heads_do_not_compete(tmp_path: Path) -> None:
+    base = load_base(f"encoder:{build_encoder('bert', tmp_path / 'encoder')}", architecture="bi")
+    adapter = attach("heads", base, LABELS)
+    result = train(base, adapter, toy_corpus(), toy_corpus(8), quick(epochs=1), folder=tmp_path / "run")
+    assert (base.fresh, result.untrained, result.helped) == (True, None, None)
 
 
 @pytest.mark.parametrize(

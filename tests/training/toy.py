@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Sequence
@@ -90,6 +91,7 @@ def run_toy(
     folder: Path,
     kill: dict[str, int] | None = None,
     doomed_rename: int | None = None,
+    competes: bool = False,
 ) -> None:
     """Train on the toy corpus, resuming what is in the folder, and write the adapter's tensors beside it.
 
@@ -101,14 +103,19 @@ def run_toy(
         kill: where :class:`Killer` strikes.
         doomed_rename: kill the process right after this rename of a folder (counted from 1), which is in the
             middle of writing a checkpoint.
+        competes: the untrained state competes, as that of a pretrained base does.
     """
     torch.set_num_threads(1)
     if doomed_rename is not None:
         _die_after_rename(doomed_rename)
     base = load_base(base_folder)
+    base.fresh = not competes
     adapter = attach(method, base, LABELS)
     corpus = toy_corpus()
-    train(base, adapter, corpus, corpus[:8], config, folder=folder, resume=True, reporter=Killer(**(kill or {})))
+    reporter = Killer(**(kill or {}))
+    result = train(base, adapter, corpus, corpus[:8], config, folder=folder, resume=True, reporter=reporter)
+    rows = [{**row, "seconds": 0} for row in (result.untrained or {}, *result.curve)]
+    (folder / "result.json").write_text(json.dumps({"untrained": rows[0], "curve": rows[1:], "steps": result.steps}))
     save_file(dict(adapter.trained()), folder.with_suffix(".safetensors"))
 
 

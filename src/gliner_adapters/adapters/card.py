@@ -100,6 +100,8 @@ def _metrics(config: AdapterConfig) -> list[str]:
         return []
     rows = [[key.replace("_", " "), _show(value)] for key, value in config.metrics.items()]
     note = "On the development split, by which epoch and threshold were chosen; no test data was read."
+    if config.metrics.get("devel_untrained_macro_f1") is not None and config.metrics.get("devel_epoch") == 0:
+        note += " Training did not help: no epoch was better than the untrained adapter, which is what is kept."
     return ["## Scores", note, markdown_table(["metric", "value"], rows)]
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from gliner_adapters import runtimes
 from gliner_adapters.corpora import Corpus, load_corpus, user_corpus
+from gliner_adapters.embedded_names import embedded_bases
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.storage import write_json
 
@@ -20,8 +21,8 @@ BaseName = Annotated[
     str,
     typer.Option(
         "--base",
-        help="`minilm-bi` or `minilm-uni`; a GLiNER's hub id or folder; or `encoder:minilm` / `encoder:DIR` for fresh "
-        "heads on a plain encoder.",
+        help=f"{' or '.join(f'`{name}`' for name in embedded_bases())}; a GLiNER's hub id or folder; or "
+        "`encoder:minilm`, `encoder:mpnet` / `encoder:DIR` for fresh heads on a plain encoder.",
     ),
 ]
 Architecture = Annotated[

@@ -13,11 +13,15 @@ from gliner_adapters.cli import options as o
 
 def pretrain(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe of the package (minilm-bi, minilm-uni), or a TOML/YAML file.")
+        str, typer.Argument(help="A recipe of the package (minilm-bi, minilm-uni, mpnet-bi), or a TOML/YAML file.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The base's folder.")],
     data_dir: o.DataDir = None,
     device: o.Device = "cpu",
+    checkpoint_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps between checkpoints, in place of the recipe's; the result is the same."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run in --output.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove what is in --output first.")] = False,
     quiet: o.Quiet = False,
@@ -32,6 +36,8 @@ def pretrain(
     gliner-adapters pretrain minilm-bi --output my-base
 
     gliner-adapters pretrain my-recipe.toml --output my-base --resume
+
+    gliner-adapters pretrain mpnet-bi --output my-base --device cuda
     """
     from gliner_adapters.pretraining import pretrain as run
     from gliner_adapters.training import Reporter
@@ -42,6 +48,7 @@ def pretrain(
         output,
         data_dir=data_dir,
         device=device,
+        checkpoint_steps=checkpoint_steps,
         resume=resume,
         overwrite=overwrite,
         reporter=Reporter(console, quiet),

@@ -24,6 +24,9 @@ from gliner_adapters.methods import ZeroShot, get_method
 from gliner_adapters.settings import problems_of
 from gliner_adapters.training.config import TrainingConfig
 
+#: Options of training that are younger than runs on record, with the value that changes nothing.
+LATER_OPTIONS = {"ema": 0.0, "layer_decay": 1.0}
+
 
 class RunSpec(Strict):
     """One run: a method on a base for a corpus, with a seed and an amount of data.
@@ -60,6 +63,9 @@ class RunSpec(Strict):
         """
         idle = {"base": {"name"}, "training": {"checkpoint_steps"}, "measures": True, "variant": True}
         content = self.model_dump(exclude=idle)  # type: ignore[arg-type]
+        for name, neutral in LATER_OPTIONS.items():
+            if content["training"].get(name) == neutral:
+                del content["training"][name]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

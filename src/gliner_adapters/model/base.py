@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import BaseModelError
 from gliner_adapters.model.fingerprint import fingerprint
-from gliner_adapters.model.parts import Parts, device_of, split_network
+from gliner_adapters.model.parts import Parts, device_of, position_limit, split_network
 from gliner_adapters.model.tokens import LabelPrompt, WordTokenizer, label_prompt, label_texts
 
 Architecture = Literal["uni", "bi"]
@@ -31,6 +31,7 @@ class Base:
         revision: the hub's commit, where it came from a hub.
         segment: how texts are read where nothing else is asked: as in pretraining, by ``"sentence"``, or by
             ``"window"`` where nothing is known of it (a hub's GLiNER).
+        fresh: its heads are random, put on a plain encoder: there is nothing yet that it could find.
         architecture: ``"uni"`` (labels in the text) or ``"bi"`` (labels have an encoder of their own).
         config: GLiNER's configuration.
         network: GLiNER's `UniEncoderSpanModel` or `BiEncoderSpanModel`.
@@ -50,6 +51,7 @@ class Base:
         revision: str | None = None,
         fingerprint: str | None = None,
         segment: Segment = "window",
+        fresh: bool = False,
     ) -> None:
         if hasattr(network, "cross_fuser"):
             raise BaseModelError(
@@ -61,6 +63,7 @@ class Base:
         self.id = id
         self.revision = revision
         self.segment: Segment = segment
+        self.fresh = fresh
         self._fingerprint = fingerprint
         self.network = network
         self.config = config
@@ -151,7 +154,12 @@ class Base:
         return _longest_input(self.parts.label_encoder.transformer.model.config, self.label_tokenizer)
 
     def label_inputs(self, labels: Sequence[Label], style: str = "name") -> tuple[Tensor, Tensor]:
-        """Ids and mask ``(C, T)`` of the labels for a bi-encoder's label encoder.
+        """:meth:`label_ids` on the base's device."""
+        ids, mask = self.label_ids(labels, style)
+        return ids.to(self.device), mask.to(self.device)
+
+    def label_ids(self, labels: Sequence[Label], style: str = "name") -> tuple[Tensor, Tensor]:
+        """Ids and mask ``(C, T)`` of the labels for a bi-encoder's label encoder, on the CPU.
 
         Raises:
             BaseModelError: a label text is longer than the label encoder reads.
@@ -164,7 +172,7 @@ class Base:
             raise BaseModelError(
                 f"the label text {longest[:60]!r}... is longer than the label encoder reads ({limit} sub-tokens)"
             )
-        return encoded["input_ids"].to(self.device), encoded["attention_mask"].to(self.device)
+        return encoded["input_ids"], encoded["attention_mask"]
 
     def __repr__(self) -> str:
         return f"Base({self.id!r}, {self.architecture}, {self.parameters / 1e6:.1f}M parameters)"
@@ -172,8 +180,6 @@ class Base:
 
 def _longest_input(encoder: Any, tokenizer: Any) -> int:
     """How many sub-tokens an encoder reads at once, special tokens included."""
-    positions = getattr(encoder, "max_position_embeddings", None)
-    if positions and encoder.model_type in {"roberta", "xlm-roberta"}:
-        positions -= 2  # their positions start after the padding index
-    known = [int(limit) for limit in (positions, tokenizer.model_max_length) if limit and 0 < limit < NO_LIMIT]
+    limits = (position_limit(encoder), tokenizer.model_max_length)
+    known = [int(limit) for limit in limits if limit and 0 < limit < NO_LIMIT]
     return min(known, default=512)

@@ -19,19 +19,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from gliner_adapters.embedded_names import BASE_FILE, EMBEDDED, embedded_bases
 from gliner_adapters.errors import BaseModelError, GlinerAdaptersError
 from gliner_adapters.model.base import Base, Segment
 from gliner_adapters.model.delta import Numbers, apply_delta, pack
+from gliner_adapters.model.encoders import WEIGHTS_FILE, encoder_folder
 from gliner_adapters.model.fingerprint import file_sha256
-from gliner_adapters.model.fresh import encoder_folder, from_encoder
+from gliner_adapters.model.fresh import from_encoder
 from gliner_adapters.settings import Record
 from gliner_adapters.storage import atomic, write_tensors
 
-#: Where the package keeps its bases.
-EMBEDDED = Path(__file__).resolve().parent.parent / "bases"
-#: 2: large matrices may be bytes with scales.
-FORMAT_VERSION = 2
-BASE_FILE = "base.json"
+#: 2: large matrices may be bytes with scales. 3: labels may have another encoder than texts.
+FORMAT_VERSION = 3
 DELTA_FILE = "delta.safetensors"
 CARD_FILE = "README.md"
 
@@ -44,6 +43,8 @@ class BaseRecord(Record):
         architecture: ``bi`` or ``uni``.
         encoder: the ``encoder:`` base that the delta is the difference to.
         encoder_sha256: digest of that encoder's weights file.
+        label_encoder: the ``encoder:`` base whose encoder reads the labels, where it is another one.
+        label_encoder_sha256: digest of its weights file.
         delta_sha256: digest of `delta.safetensors`.
         limits: what GLiNER's configuration said in training; another value would be another model.
         segment: what a passage was in pretraining, and is in reading where nothing else is asked.
@@ -62,17 +63,14 @@ class BaseRecord(Record):
     architecture: Literal["bi", "uni"]
     encoder: str
     encoder_sha256: str
+    label_encoder: str | None = None
+    label_encoder_sha256: str | None = None
     delta_sha256: str
     limits: dict[str, Any]
     segment: Segment = "sentence"
     trained_on: dict[str, Any] = Field(default_factory=dict)
     scores: list[dict[str, Any]] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
-
-
-def embedded_bases() -> list[str]:
-    """Names of the bases in the package."""
-    return sorted(path.parent.name for path in EMBEDDED.glob(f"*/{BASE_FILE}"))
 
 
 def embedded_folder(name: str) -> Path | None:
@@ -87,6 +85,7 @@ def write_delta(
     delta: dict[str, Tensor],
     numbers: Numbers = "float16",
     *,
+    label_encoder: str | None = None,
     segment: Segment = "sentence",
 ) -> BaseRecord:
     """Write a base's folder, without its card.
@@ -97,6 +96,7 @@ def write_delta(
         name: of the base.
         delta: see :mod:`gliner_adapters.model.delta`.
         numbers: how large matrices are written; all else is float16.
+        label_encoder: the ``encoder:`` base whose encoder reads the labels of ``start``, where it is another one.
         segment: what a passage was in pretraining.
 
     Raises:
@@ -114,6 +114,8 @@ def write_delta(
             architecture=start.architecture,
             encoder=start.id,
             encoder_sha256=_encoder_sha256(start.id),
+            label_encoder=label_encoder,
+            label_encoder_sha256=None if label_encoder is None else _encoder_sha256(label_encoder),
             delta_sha256=file_sha256(fresh),
             limits=_limits(start),
             segment=segment,
@@ -139,13 +141,23 @@ def from_delta(folder: Path, name: str) -> Base:
         raise BaseModelError(f"{folder} misses {DELTA_FILE}")
     if file_sha256(path) != record.delta_sha256:
         raise BaseModelError(f"{path} is not the file that {BASE_FILE} describes (its sha256 differs); get it again")
-    found = _encoder_sha256(record.encoder)
-    if found != record.encoder_sha256:
-        raise BaseModelError(
-            f"{name} is the difference to {record.encoder} with sha256 {record.encoder_sha256}, but the encoder here "
-            f"has {found}; install the one that it was trained from"
-        )
-    start = from_encoder(record.encoder, record.architecture, allow_pickle=False, empty_heads=True)
+    digests = [(record.encoder, record.encoder_sha256)]
+    if record.label_encoder is not None:
+        digests.append((record.label_encoder, record.label_encoder_sha256 or "(none)"))
+    for encoder, expected in digests:
+        found = _encoder_sha256(encoder)
+        if found != expected:
+            raise BaseModelError(
+                f"{name} is the difference to {encoder} with sha256 {expected}, but the encoder here has {found}; "
+                "install the one that it was trained from"
+            )
+    start = from_encoder(
+        record.encoder,
+        record.architecture,
+        label_encoder=record.label_encoder,
+        hidden_size=record.limits.get("hidden_size"),
+        empty_heads=True,
+    )
     if _limits(start) != record.limits:
         raise BaseModelError(f"{name} was trained with {record.limits}, this version would build {_limits(start)}")
     try:
@@ -159,7 +171,7 @@ def from_delta(folder: Path, name: str) -> Base:
     start.network.load_state_dict(weights, assign=True)
     # Over what it is made from: the last bits of the products differ between processors, and an adapter trained on
     # one must fit the base on another.
-    parts = (record.architecture, record.encoder_sha256, record.delta_sha256)
+    parts = (record.architecture, *(digest for _, digest in digests), record.delta_sha256)
     digest = hashlib.sha256("|".join(parts).encode()).hexdigest()
     return Base(
         start.network,
@@ -174,7 +186,7 @@ def from_delta(folder: Path, name: str) -> Base:
 
 def _encoder_sha256(encoder: str) -> str:
     """Digest of the weights file of an ``encoder:`` base."""
-    path = encoder_folder(encoder.removeprefix("encoder:")) / "model.safetensors"
+    path = encoder_folder(encoder.removeprefix("encoder:")) / WEIGHTS_FILE
     if not path.is_file():
         raise BaseModelError(f"{path} is missing; a base can be the difference to an encoder in safetensors only")
     return file_sha256(path)

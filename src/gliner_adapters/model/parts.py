@@ -107,6 +107,21 @@ def unused_parameters(module: nn.Module) -> set[str]:
     return idle
 
 
+def position_limit(config: Any) -> int | None:
+    """How many sub-tokens an encoder has positions for; ``None`` where it needs none.
+
+    RoBERTa and its kin begin to count after the padding token's id, so they read fewer than they have positions.
+    """
+    positions = getattr(config, "max_position_embeddings", None)
+    if not positions:
+        return None
+    if config.model_type == "mpnet":
+        return int(positions) - 2  # whatever the tokenizer pads with: its padding index is fixed
+    if config.model_type in ("roberta", "xlm-roberta"):
+        return int(positions) - int(config.pad_token_id) - 1
+    return int(positions)
+
+
 def device_of(module: nn.Module) -> torch.device:
     """Where a module's weights lie."""
     return next(module.parameters()).device

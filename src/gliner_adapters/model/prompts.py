@@ -13,8 +13,9 @@ the result is the encoder's own. Prompts have a batch axis, so rows of one batch
 
 Hidden prompts are tokens of their layer: in front of the text, but not part of its numbering. BERT has given out its
 positions before the first layer; ModernBERT's rotary positions run from -P, so the text's start at 0 as ever; to
-DeBERTa only distances matter. In ModernBERT's sliding-window layers they would reach the first words only, so they
-are refused there. A prefix has no place in the text at all: every token sees it alike, in every layer of every kind.
+DeBERTa only distances matter, and so it is with the bias that MPNet adds in each layer. In ModernBERT's
+sliding-window layers they would reach the first words only, so they are refused there. A prefix has no place in the
+text at all: every token sees it alike, in every layer of every kind.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import torch
 import torch.nn.functional as F
 import transformers
 from torch import Tensor, nn
-from transformers import BertModel, DebertaV2Model, ModernBertModel
+from transformers import BertModel, DebertaV2Model, ModernBertModel, MPNetModel
 
 from gliner_adapters.errors import ConfigError
 
@@ -104,7 +105,7 @@ def encode_with_prompts(
     """Run an encoder with prompts at its layers.
 
     Args:
-        model: a `BertModel`, `DebertaV2Model` or `ModernBertModel`; see :func:`check_encoder`.
+        model: a `BertModel`, `DebertaV2Model`, `ModernBertModel` or `MPNetModel`; see :func:`check_encoder`.
         input_ids: ``(B, L)``, or ``None`` where word embeddings are given.
         attention_mask: ``(B, L)``.
         prompts: what to put in.
@@ -274,16 +275,43 @@ class _ModernBertWalk(_Walk):
         inner = layer.attn_norm(states)
         attended, _ = layer.attn(inner, **self.frame(states, size)[layer.attention_type])
         if prefix is not None:
-            # The attention ends with its output projection. That is linear, so what is added is projected alone, and
-            # what the projection makes of nothing (its bias) is not added twice.
-            read, project = prefix.read(layer.attn.Wqkv(inner).chunk(3, dim=-1)[0], self.heads), layer.attn.Wo
-            attended = attended + (project(read) - project(torch.zeros_like(read[:1, :1])))
+            read = prefix.read(layer.attn.Wqkv(inner).chunk(3, dim=-1)[0], self.heads)
+            attended = attended + _projected(layer.attn.Wo, read)
         states = states + attended
         return states + layer.mlp(layer.mlp_norm(states))
 
     def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
         _, keys, values = layer.attn.Wqkv(layer.attn_norm(states)).chunk(3, dim=-1)
         return keys, values
+
+
+class _MPNetWalk(_Walk):
+    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
+        # One bias for all layers, by distance. Prompts stand right before the text, so its words keep their distances.
+        return _full_mask(self.model.config, states, mask), self.model.encoder.compute_position_bias(states)
+
+    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
+        layer: Any = self.layers[index]
+        attention = layer.attention
+        mask, bias = self.frame(states, size)
+        attended = attention.attn(states, mask, bias)[0]
+        if prefix is not None:
+            read = prefix.read(attention.attn.q(states), self.heads)
+            attended = attended + _projected(attention.attn.o, read)
+        attended = attention.LayerNorm(attention.dropout(attended) + states)
+        return layer.output(layer.intermediate(attended), attended)
+
+    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
+        return layer.attention.attn.k(states), layer.attention.attn.v(states)
+
+
+def _projected(project: nn.Module, read: Tensor) -> Tensor:
+    """What an attention that ends with its output projection gains from a prefix.
+
+    The projection is linear, so what is added is projected alone, and what it makes of nothing (its bias) is not
+    added twice.
+    """
+    return project(read) - project(torch.zeros_like(read[:1, :1]))
 
 
 def _full_mask(config: Any, states: Tensor, mask: Tensor) -> Any:
@@ -298,4 +326,5 @@ _WALKS: dict[type[Any], type[_Walk]] = {
     BertModel: _BertWalk,
     DebertaV2Model: _DebertaWalk,
     ModernBertModel: _ModernBertWalk,
+    MPNetModel: _MPNetWalk,
 }

@@ -21,7 +21,9 @@ from safetensors.torch import load_file
 from gliner_adapters.errors import BaseModelError
 
 #: Encoder architectures whose code ships with transformers and whose forward pass we know.
-ENCODER_TYPES = frozenset({"bert", "deberta-v2", "modernbert", "roberta", "xlm-roberta", "electra", "distilbert"})
+ENCODER_TYPES = frozenset(
+    {"bert", "deberta-v2", "modernbert", "roberta", "xlm-roberta", "electra", "distilbert", "mpnet"}
+)
 
 #: Attention implementations that are part of transformers.
 ATTENTION = (None, "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention")

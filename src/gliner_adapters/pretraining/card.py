@@ -9,6 +9,9 @@ from gliner_adapters.markdown import markdown_table
 from gliner_adapters.model.embedded import CARD_FILE, BaseRecord
 from gliner_adapters.storage import write_text
 
+#: A base of so many parameters is called small no more.
+SMALL = 100_000_000
+
 
 def write_card(folder: Path) -> None:
     """Write a base's README.md from its `base.json`."""
@@ -41,14 +44,22 @@ def _summary(record: BaseRecord) -> str:
         if record.architecture == "bi"
         else "labels are read in the text, before it"
     )
+    size = "small " if _is_small(record) else ""
     text = (
-        f"A small {record.architecture}-encoder [GLiNER](https://github.com/urchade/GLiNER) for English biomedical "
+        f"A {size}{record.architecture}-encoder [GLiNER](https://github.com/urchade/GLiNER) for English biomedical "
         f"text: {kind}. It ships as the difference to `{record.encoder}` (sha256 `{record.encoder_sha256[:12]}`)"
     )
+    if record.label_encoder is not None:
+        digest = str(record.label_encoder_sha256)[:12]
+        text += f" and, where labels are read, to `{record.label_encoder}` (sha256 `{digest}`)"
     if "delta_bytes" in record.trained_on:
         text += f": {record.trained_on['delta_bytes'] / 1e6:.1f} MB that stand for "
         text += f"{record.trained_on['parameters'] / 1e6:.1f}M parameters"
     return text + "."
+
+
+def _is_small(record: BaseRecord) -> bool:
+    return bool(record.trained_on.get("parameters", 0) < SMALL)
 
 
 def _scores(record: BaseRecord) -> list[str]:
@@ -135,6 +146,12 @@ def _data(record: BaseRecord) -> list[str]:
         for c in corpora
     ]
     held_out = record.trained_on["recipe"]["held_out"]
+    in_windows = sum(c.get("drawn_in_windows", 0) for c in corpora)
+    windows = (
+        f" Of those drawn, {in_windows:,} stood in windows of several sentences of their document."
+        if in_windows
+        else ""
+    )
     removed = [
         f"- {c['name']}: " + "; ".join(f"{count:,} {reason}" for reason, count in sorted(c["left_out"].items()))
         for c in corpora
@@ -148,7 +165,8 @@ def _data(record: BaseRecord) -> list[str]:
     alike = sorted({c["name"] for c in corpora if "-SA" in c["licence"]})
     blocks = [
         "## Data",
-        "Training splits alone. Sentences: after filtering; drawn: how often sentences were drawn in the main stage.",
+        "Training splits alone. Sentences: after filtering; drawn: how often sentences were drawn in the main stage."
+        + windows,
         markdown_table(["corpus", "sentences", "drawn", "mentions", "licence"], rows),
         f"Never trained on: {', '.join(held_out)}. Sentences that stand there too, or share twelve words in a row "
         "with one there, were removed from the corpora above, with the other sentences that were left out:",
@@ -167,8 +185,8 @@ def _limits(record: BaseRecord) -> str:
         f"Spans of at most {record.limits['max_width']} words; English; trained on abstracts, article sentences and "
         "figure captions.",
         f"Texts are read by {record.segment}, as in pretraining, unless something else is asked for (`segment`).",
-        "A small model: it finds common biomedical types by name, and is meant to be adapted. Types that the corpora "
-        "hardly name (RNA, for one) are found badly zero-shot.",
+        f"{'A small model: it' if _is_small(record) else 'It'} finds common biomedical types by name, and is meant to "
+        "be adapted. Types that the corpora hardly name (RNA, for one) are found badly zero-shot.",
         "Not for clinical decisions.",
     ]
     return "\n".join(f"- {line}" for line in lines)

@@ -8,7 +8,6 @@ a type without a mention in the document.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,20 +17,17 @@ import numpy as np
 
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.documents import Document
-from gliner_adapters.documents.sentences import split_sentences
+from gliner_adapters.documents.windows import Window
 from gliner_adapters.documents.words import refine_words, word_spans
-from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import Base, Passage
 from gliner_adapters.model.base import Segment
 from gliner_adapters.model.passages import Segmenter
+from gliner_adapters.pretraining.held_out import HeldOut, normalised_words
 from gliner_adapters.pretraining.recipe import Kind, Recipe, Texts, TypeTexts
 
-#: Two sentences that share so many words in a row are taken for the same one.
-SHARED_WORDS = 12
+TOO_SHORT = "has fewer than three words"
 
-_WORD = re.compile(r"[^\W_]+")
-
-#: What a passage is in pretraining; it is recorded in the base, which is read alike.
+#: What corpora are cut into first. Windows are made of these sentences, so that none is in there that is left out.
 SEGMENT: Segment = "sentence"
 
 
@@ -48,6 +44,8 @@ class Source:
         split: for a type with kinds, the indices of these.
         left_out: sentences that are not trained on, by reason.
         lost_mentions: mentions that cannot be learnt (of kept and left out sentences alike), by reason.
+        windows: passages of several sentences of one document, as a source of its own; ``None`` if there are none.
+        sizes: of how many sentences each passage is made; empty where each is one.
     """
 
     name: str
@@ -57,6 +55,12 @@ class Source:
     split: dict[int, tuple[int, ...]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     lost_mentions: Counter[str] = field(default_factory=Counter)
+    windows: Source | None = None
+    sizes: list[int] = field(default_factory=list)
+
+    def sentences(self, indices: Iterable[int]) -> int:
+        """Of how many sentences some passages are made."""
+        return sum(self.sizes[i] if self.sizes else 1 for i in indices)
 
     def mentions(self) -> list[int]:
         """How many mentions each type has."""
@@ -64,47 +68,8 @@ class Source:
         return [counts[i] for i in range(len(self.texts))]
 
 
-class HeldOut:
-    """The sentences that must not be trained on, compared after normalisation.
-
-    A sentence is held out if it equals one of theirs (letters and digits alone, case folded), or shares
-    :data:`SHARED_WORDS` words in a row with one, which catches sentences that were split or tokenized otherwise.
-
-    Args:
-        documents: of all splits of the held-out corpora.
-    """
-
-    def __init__(self, documents: Iterable[Document]) -> None:
-        self.sentences: set[str] = set()
-        self.runs: set[int] = set()
-        for document in documents:
-            self.runs.update(_runs(normalised_words(document.text)))
-            spans = [(0, len(document.text))] if document.words else split_sentences(document.text)
-            for start, end in spans:
-                self.sentences.add("".join(normalised_words(document.text[start:end])))
-
-    def reason(self, text: str) -> str | None:
-        """Why a sentence is held out; ``None`` if it is not."""
-        words = normalised_words(text)
-        if "".join(words) in self.sentences:
-            return "stands in a held-out corpus"
-        if any(run in self.runs for run in _runs(words)):
-            return f"shares {SHARED_WORDS} words in a row with a held-out corpus"
-        return None
-
-
-def normalised_words(text: str) -> list[str]:
-    """The words of a text, case folded, without punctuation, ligatures and wide letters resolved."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-
-
-def _runs(words: Sequence[str]) -> Iterable[int]:
-    """Hashes of all runs of words."""
-    return (hash(tuple(words[i : i + SHARED_WORDS])) for i in range(len(words) - SHARED_WORDS + 1))
-
-
 def read_sources(recipe: Recipe, base: Base, data_dir: str | Path | None = None) -> list[Source]:
-    """Read a recipe's corpora as passages of one sentence each.
+    """Read a recipe's corpora as passages of one sentence each, and as windows where the recipe draws any.
 
     Left out and counted: sentences and abstracts of held-out corpora, sentences of fewer than three words,
     too long ones, and repetitions within a corpus.
@@ -141,6 +106,7 @@ def read_source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstr
     segmenter = Segmenter(base, corpus.labels[:1], SEGMENT)
     segmenter.label_index = {label.name: i for i, label in enumerate(corpus.labels)}
     seen: set[str] = set()
+    windows = Windows(source, held, recipe, min(recipe.sampling.window_tokens, segmenter.budget), base.max_words)
     pubtator = corpus.info.format == "pubtator"
     for document in corpus.documents("train"):
         passages = segmenter.passages([document], gold=True)
@@ -154,6 +120,7 @@ def read_source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstr
             _add_kinds(source, texts, document, words, passage)
             text = passage_text(document, words, passage)
             reason = held.reason(text) or _unusable(passage, known, recipe.sampling.most_tokens)
+            windows.add(document, words, passage, known, reason)
             key = "".join(normalised_words(text))
             if reason is None and key in seen:
                 reason = "repeats another sentence"
@@ -163,10 +130,86 @@ def read_source(corpus: Corpus, recipe: Recipe, base: Base, held: HeldOut, abstr
             seen.add(key)
             source.passages.append(passage)
             source.known.append(known)
+        windows.end()
+    source.windows = windows.found
     for name, count in vars(segmenter.losses).items():
         if count and name in ("too_wide", "off_words", "across"):
             source.lost_mentions[name.replace("_", " ")] = count
     return source
+
+
+class Windows:
+    """Joins neighbouring sentences of a document to windows of several.
+
+    A sentence that must not be trained on, or is no good, ends a window. A short one goes along, as does one that
+    stands elsewhere in the corpus too.
+
+    Args:
+        source: the corpus.
+        held: what must not be trained on: two sentences may be harmless that are not when they stand together.
+        recipe: whether it draws windows at all.
+        tokens: sub-tokens of a window at most.
+        words: words of a window at most.
+    """
+
+    def __init__(self, source: Source, held: HeldOut, recipe: Recipe, tokens: int, words: int) -> None:
+        stages = [recipe, *(recipe.in_stage(stage) for stage in (*recipe.stages, *recipe.shipping.stages))]
+        self.wanted = any(stage.sampling.window_share > 0 for stage in stages)
+        self.held, self.tokens, self.words = held, tokens, words
+        self.found = Source(source.name, source.texts, split=source.split) if self.wanted else None
+        self._run: list[tuple[Document, Sequence[tuple[int, int]], Passage, tuple[int, ...]]] = []
+
+    def add(
+        self,
+        document: Document,
+        words: Sequence[tuple[int, int]],
+        passage: Passage,
+        known: tuple[int, ...],
+        reason: str | None,
+    ) -> None:
+        """The next sentence of a document, and why it is left out."""
+        if not self.wanted:
+            return
+        fits = not self._run or (
+            self._run[-1][2].window.end == passage.window.start
+            and sum(each.ids.size for _, _, each, _ in self._run) + passage.ids.size <= self.tokens
+            and sum(each.words for _, _, each, _ in self._run) + passage.words <= self.words
+        )
+        if not fits:
+            self.end()
+        if reason in (None, TOO_SHORT):
+            self._run.append((document, words, passage, known))
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """What has been added makes a window, if it is more than one sentence."""
+        run, self._run = self._run, []
+        if len(run) < 2 or self.found is None:
+            return
+        document, words, _, known = run[0]
+        whole = joined([passage for _, _, passage, _ in run])
+        reason = self.held.reason(passage_text(document, words, whole))
+        if reason is not None:
+            self.found.left_out[reason] += 1
+            return
+        self.found.passages.append(whole)
+        self.found.known.append(known)
+        self.found.sizes.append(len(run))
+
+
+def joined(passages: Sequence[Passage]) -> Passage:
+    """Passages that follow each other in a document as one."""
+    first, last = passages[0], passages[-1]
+    starts, spans = [first.starts[:1]], []
+    tokens = words = 0
+    for passage in passages:
+        starts.append(passage.starts[1:] + tokens)
+        spans += [(begin + words, end + words, label) for begin, end, label in passage.spans]
+        tokens, words = tokens + passage.ids.size, words + passage.words
+    ids = np.concatenate([passage.ids for passage in passages])
+    window = Window(first.window.start, last.window.end)
+    return Passage(first.document, window, ids, np.concatenate(starts).astype(first.starts.dtype), spans)
 
 
 def with_kinds(types: Sequence[TypeTexts]) -> tuple[list[Texts], dict[int, tuple[int, ...]]]:
@@ -218,43 +261,5 @@ def _unusable(passage: Passage, known: tuple[int, ...], most_tokens: int) -> str
     if passage.ids.size > most_tokens:
         return f"has more than {most_tokens} sub-tokens"
     if passage.words < 3:
-        return "has fewer than three words"
+        return TOO_SHORT
     return None
-
-
-def draw_counts(sources: Sequence[Source], recipe: Recipe) -> list[np.ndarray]:
-    """How often each passage is drawn over the whole run, as expected counts.
-
-    Corpora share the run in proportion to their weight to a power; within a corpus, sentences of rarer types are
-    preferred and sentences without a mention are drawn less often. What `most_repeats` cuts off a small corpus is
-    not given to the others: fewer sentences than asked for are drawn then.
-
-    Raises:
-        ConfigError: nothing can be drawn.
-    """
-    sampling = recipe.sampling
-    weights = [_weights(source, recipe) for source in sources]
-    masses = np.array([w.sum() for w in weights])
-    # A corpus of which nothing can be drawn leaves its share to the others.
-    powered = np.where(masses > 0, masses**sampling.corpus_power, 0.0)
-    if not powered.any():
-        raise ConfigError("nothing to train on: no sentence of the recipe's corpora is left that may be drawn")
-    shares = powered / powered.sum() * sampling.sentences
-    return [
-        np.minimum(w / max(mass, 1e-12) * share, sampling.most_repeats)
-        for w, mass, share in zip(weights, masses, shares, strict=True)
-    ]
-
-
-def _weights(source: Source, recipe: Recipe) -> np.ndarray:
-    """Weight of each passage within its corpus."""
-    sampling = recipe.sampling
-    mentions = source.mentions()
-    most = max([*mentions, 1])
-    boost = [min((most / max(n, 1)) ** sampling.type_power, sampling.type_boost) for n in mentions]
-    return np.array(
-        [
-            max((boost[label] for _, _, label in passage.spans), default=sampling.empty_weight)
-            for passage in source.passages
-        ]
-    )

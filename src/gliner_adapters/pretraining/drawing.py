@@ -6,12 +6,13 @@ would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gliner_adapters.pretraining.data import Source, draw_counts
+from gliner_adapters.pretraining.counts import draw_counts, draw_window_counts
+from gliner_adapters.pretraining.data import Source
 from gliner_adapters.pretraining.recipe import LabelDrawing, Recipe, Texts
 from gliner_adapters.training.order import POOL
 
@@ -23,10 +24,24 @@ class Group:
     Attributes:
         source: index of their corpus.
         passages: indices of passages in it, of similar length.
+        windows: the passages are its windows, not its sentences.
     """
 
     source: int
     passages: tuple[int, ...]
+    windows: bool = False
+
+    def of(self, sources: Sequence[Source]) -> Source:
+        """What the indices count in."""
+        source = sources[self.source]
+        if not self.windows:
+            return source
+        assert source.windows is not None
+        return source.windows
+
+    def sentences(self, sources: Sequence[Source]) -> int:
+        """How many sentences the group has."""
+        return self.of(sources).sentences(self.passages)
 
 
 @dataclass(frozen=True)
@@ -43,25 +58,43 @@ class Labels:
 
 
 def plan_steps(sources: Sequence[Source], recipe: Recipe, seed: int) -> list[list[Group]]:
-    """All steps of a run: each some groups, which hold ``batch_size`` sentences at most."""
+    """All steps of a run: each some groups, which hold ``batch_size`` sentences at most.
+
+    A window of more sentences than a group holds is a group of its own.
+    """
     generator = np.random.default_rng([seed, 0])
     groups: list[Group] = []
     for index, (source, expected) in enumerate(zip(sources, draw_counts(sources, recipe), strict=True)):
-        # So many whole times, and once more with the probability that is left.
-        counts = np.floor(expected).astype(int)
-        counts += generator.random(len(counts)) < expected - counts
-        # In rounds, so that copies of a sentence do not meet in a group.
-        rounds = [generator.permutation(np.flatnonzero(counts > done)) for done in range(counts.max(initial=0))]
-        drawn = np.concatenate([*rounds, np.empty(0, dtype=int)]).astype(int)
-        for start in range(0, len(drawn), POOL * recipe.group_size):
-            pool = drawn[start : start + POOL * recipe.group_size].tolist()
-            pool.sort(key=lambda i: source.passages[i].ids.size)
-            groups += [
-                Group(index, tuple(pool[i : i + recipe.group_size])) for i in range(0, len(pool), recipe.group_size)
-            ]
+        groups += [Group(index, drawn) for drawn in _draw_groups(source, expected, recipe.group_size, generator)]
+    for index, (source, expected) in enumerate(zip(sources, draw_window_counts(sources, recipe), strict=True)):
+        if source.windows is not None and len(expected):
+            drawn_windows = _draw_groups(source.windows, expected, recipe.group_size, generator)
+            groups += [Group(index, drawn, windows=True) for drawn in drawn_windows]
     order = generator.permutation(len(groups))
     together = recipe.training.batch_size // recipe.group_size
     return [[groups[g] for g in order[i : i + together]] for i in range(0, len(order), together)]
+
+
+def _draw_groups(
+    source: Source, expected: np.ndarray, group_size: int, generator: np.random.Generator
+) -> Iterator[tuple[int, ...]]:
+    """Passages drawn as often as expected, in groups of similar length."""
+    # So many whole times, and once more with the probability that is left.
+    counts = np.floor(expected).astype(int)
+    counts += generator.random(len(counts)) < expected - counts
+    # In rounds, so that copies of a passage do not meet in a group.
+    rounds = [generator.permutation(np.flatnonzero(counts > done)) for done in range(counts.max(initial=0))]
+    drawn = np.concatenate([*rounds, np.empty(0, dtype=int)]).astype(int)
+    for start in range(0, len(drawn), POOL * group_size):
+        pool = drawn[start : start + POOL * group_size].tolist()
+        pool.sort(key=lambda i: source.passages[i].ids.size)
+        group: list[int] = []
+        for index in pool:
+            if group and source.sentences([*group, index]) > group_size:
+                yield tuple(group)
+                group = []
+            group.append(index)
+        yield tuple(group)
 
 
 def draw_labels(source: Source, group: Group, drawing: LabelDrawing, generator: np.random.Generator) -> Labels:

@@ -5,27 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import Adapter
-from gliner_adapters.model import Base, Passage, collate, forward
+from gliner_adapters.model import Base
+from gliner_adapters.model.encode import encode_text, label_vectors
 from gliner_adapters.model.fingerprint import fingerprint
 from gliner_adapters.model.precision import autocast
-from gliner_adapters.model.tokens import LabelPrompt
+from gliner_adapters.model.score import score_spans
 from gliner_adapters.pretraining.data import Source
-from gliner_adapters.pretraining.drawing import Group, draw_labels, plan_steps
+from gliner_adapters.pretraining.drawing import plan_steps
 from gliner_adapters.pretraining.recipe import Recipe
+from gliner_adapters.pretraining.work import Work, WorkMaker, ahead
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.config import TrainingConfig
 from gliner_adapters.training.cost import Cost, Meter
-from gliner_adapters.training.losses import span_loss, span_targets
+from gliner_adapters.training.losses import span_loss
 from gliner_adapters.training.optimiser import build_optimiser, set_learning_rates
 from gliner_adapters.training.progress import Reporter
 
@@ -76,6 +77,7 @@ class PretrainingLoop:
         self.base, self.adapter, self.sources, self.recipe = base, adapter, sources, recipe
         self.config, self.reporter = config, reporter
         self.plan = plan_steps(sources, recipe, config.seed)
+        self.make_work = WorkMaker(base, sources, recipe, config.seed)
         self.checkpoints = Checkpoints(folder, self._key())
 
     def run(self, *, resume: bool) -> LoopResult:
@@ -89,67 +91,78 @@ class PretrainingLoop:
         parameters = list(self.adapter.trained().values())
         self.reporter.begin("pretraining", len(self.plan), progress.step)
         self.adapter.train()
-        for step in range(progress.step, len(self.plan)):
-            set_learning_rates(optimiser, self.config, step, len(self.plan))
-            loss = sum(self._backward(step, number, group) for number, group in enumerate(self.plan[step]))
-            if loss != loss:
-                raise ConfigError("the loss is not a number any more; lower the recipe's learning rates")
-            torch.nn.utils.clip_grad_norm_(parameters, self.config.clip)
-            optimiser.step()
-            optimiser.zero_grad()
-            progress.step += 1
-            progress.loss_sum += loss
-            progress.batch += 1
-            if progress.step % CURVE_STEPS == 0 or progress.step == len(self.plan):
-                row = {"step": progress.step, "loss": round(progress.loss_sum / progress.batch, 4)}
-                progress.curve.append(row)
-                self.reporter.devel = f"mean {row['loss']:.3f}  "
-                progress.loss_sum, progress.batch = 0.0, 0
-            self.reporter.advance(1, sum(len(group.passages) for group in self.plan[step]), loss)
-            if progress.step % self.config.checkpoint_steps == 0 or progress.step == len(self.plan):
-                progress.cost = vars(meter.read())
-                self.checkpoints.save(progress, self.adapter, optimiser)
+        unread: list[Tensor] = []
+        left = range(progress.step, len(self.plan))
+        with closing(ahead(self._lay_out, left)) as laid_out:
+            for step, works in zip(left, laid_out, strict=True):
+                set_learning_rates(optimiser, self.config, step, len(self.plan))
+                unread.append(sum((self.backward(work) for work in works), torch.zeros((), device=self.base.device)))
+                torch.nn.utils.clip_grad_norm_(parameters, self.config.clip)
+                optimiser.step()
+                optimiser.zero_grad()
+                progress.step += 1
+                progress.batch += 1
+                last = progress.step == len(self.plan)
+                in_curve = progress.step % CURVE_STEPS == 0 or last
+                in_checkpoint = progress.step % self.config.checkpoint_steps == 0 and not last
+                if len(unread) >= self.read_every or in_curve or in_checkpoint:
+                    self._read_losses(progress, unread)
+                    unread = []
+                if in_curve:
+                    row = {"step": progress.step, "loss": round(progress.loss_sum / progress.batch, 4)}
+                    progress.curve.append(row)
+                    self.reporter.devel = f"mean {row['loss']:.3f}  "
+                    progress.loss_sum, progress.batch = 0.0, 0
+                if in_checkpoint:
+                    progress.cost = vars(meter.read())
+                    self.checkpoints.save(progress, self.adapter, optimiser)
         self.adapter.eval()
-        sentences = sum(len(group.passages) for groups in self.plan for group in groups)
+        sentences = sum(group.sentences(self.sources) for groups in self.plan for group in groups)
         return LoopResult(progress.step, sentences, progress.curve, meter.read())
 
-    def _backward(self, step: int, number: int, group: Group) -> float:
-        """Loss and gradient of one group, weighed so that a step's groups sum to the mean over its sentences."""
-        source = self.sources[group.source]
-        generator = np.random.default_rng([self.config.seed, 1, step, number])
-        labels = draw_labels(source, group, self.recipe.drawing, generator)
-        passages = [source.passages[i] for i in group.passages]
-        named = [Label(text) for text in labels.texts]
-        bi = self.base.architecture == "bi"
-        prompt = None if bi else self._prompt(named, passages)
-        batch = collate(passages, self.base.text_tokens, prompt, self.base.config.subtoken_pooling)
-        batch = batch.to(self.base.device)
-        with autocast(self.base.device, self.config.precision):
-            parts = self.adapter.parts(self.base.parts)
-            inputs = self.base.label_inputs(named) if bi else None
-            logits = forward(parts, batch, inputs, self.base.max_width, self.base.config.subtoken_pooling)
-        targets, known = group_targets(source, group, passages, labels.types, self.base.max_width)
-        loss = span_loss(
-            logits, targets.to(logits.device), batch.lengths, self.config, known.to(logits.device).unsqueeze(1)
-        )
-        share = len(passages) / sum(len(g.passages) for g in self.plan[step])
-        (loss * share).backward()
-        return float(loss.detach()) * share
+    @property
+    def read_every(self) -> int:
+        """Steps between looks at the loss: to look at it makes a GPU and whoever feeds it wait for each other."""
+        return 1 if self.base.device.type == "cpu" else 20
 
-    def _prompt(self, labels: Sequence[Label], passages: Sequence[Passage]) -> LabelPrompt:
-        """The labels as they stand before the text; both must fit in one input.
+    def _read_losses(self, progress: Progress, unread: list[Tensor]) -> None:
+        """Count the losses of the last steps.
 
         Raises:
-            ConfigError: they do not.
+            ConfigError: one is not a number.
         """
-        room = self.base.sub_token_budget(labels)
-        longest = max(passage.ids.size for passage in passages)
-        if longest > room:
-            raise ConfigError(
-                f"{len(labels)} labels leave room for {room} sub-tokens, and a sentence has {longest}; lower the "
-                "recipe's drawing.most, drawing.description or sampling.most_tokens"
-            )
-        return self.base.prompt(labels)
+        first = progress.step - len(unread)
+        for number, loss in enumerate(torch.stack(unread).tolist()):
+            if loss != loss:
+                raise ConfigError("the loss is not a number any more; lower the recipe's learning rates")
+            progress.loss_sum += loss
+            self.reporter.advance(1, sum(g.sentences(self.sources) for g in self.plan[first + number]), loss)
+
+    def _lay_out(self, step: int) -> list[Work]:
+        """What a step computes, on the device."""
+        return [work.to(self.base.device) for work in self.make_work(step, self.plan[step])]
+
+    def backward(self, work: Work) -> Tensor:
+        """Loss and gradient of one pass, weighed so that a step's groups sum to the mean over its sentences."""
+        base = self.base
+        with autocast(base.device, self.config.precision):
+            parts = self.adapter.parts(base.parts)
+            encoded = encode_text(parts.text_encoder, work.batch, base.config.subtoken_pooling)
+            labels = label_vectors(parts, work.labels, encoded.labels)
+            # In a uni-encoder each passage has read the labels of its group for itself.
+            own = [g.labels * (len(g.lengths) if base.architecture == "uni" else 1) for g in work.groups]
+            words = encoded.words.split([g.words for g in work.groups])
+            losses = []
+            for group, of_words, of_labels in zip(work.groups, words, labels.split(own), strict=True):
+                if base.architecture == "uni":
+                    of_labels = of_labels.unflatten(0, (len(group.lengths), group.labels))
+                logits = score_spans(parts.span_head, of_words, group.lengths, of_labels, base.max_width)
+                targets = group.targets.to(logits.dtype)
+                loss = span_loss(logits, targets, group.lengths, self.config, group.known, group.valid)
+                losses.append(loss * group.share)
+        total = torch.stack(losses).sum()
+        total.backward()
+        return total.detach()
 
     def _key(self) -> str:
         """Digest of all that decides the outcome."""
@@ -162,24 +175,8 @@ class PretrainingLoop:
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         digest.update(repr(self.plan).encode())
-        for source in self.sources:
+        for source in [each for one in self.sources for each in (one, one.windows) if each is not None]:
             digest.update(source.name.encode())
             for passage, known in zip(source.passages, source.known, strict=True):
                 digest.update(passage.ids.tobytes() + passage.starts.tobytes() + repr((passage.spans, known)).encode())
         return digest.hexdigest()
-
-
-def group_targets(
-    source: Source, group: Group, passages: Sequence[Passage], types: Sequence[int], max_width: int
-) -> tuple[Tensor, Tensor]:
-    """Targets ``(N, K, C)`` of a group, and which labels are known at each word, ``(N, C)`` of 0 and 1."""
-    place = {label: column for column, label in enumerate(types)}
-    targets = span_targets(passages, max_width, len(source.texts))[:, :, list(types)]
-    rows = torch.zeros(len(passages), len(types))
-    for row, index in enumerate(group.passages):
-        for label in source.known[index]:
-            for column in (label, *source.split.get(label, ())):  # a kind is known where its type is
-                if column in place:
-                    rows[row, place[column]] = 1.0
-    lengths = torch.tensor([passage.words for passage in passages])
-    return targets, rows.repeat_interleave(lengths, 0)

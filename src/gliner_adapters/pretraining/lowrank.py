@@ -2,7 +2,7 @@
 
 A trained network is projected: each matrix of an encoder becomes its start plus the closest difference of low rank.
 That costs some of what was learnt, and a short training of the low-rank form itself wins most of it back: deltas,
-vectors and heads are trained, word embeddings stay as projected.
+vectors, projections and heads are trained, word embeddings stay as projected.
 """
 
 from __future__ import annotations
@@ -24,10 +24,16 @@ from gliner_adapters.pretraining.recipe import Shipping
 
 #: Matrices of so few numbers (token types) ship as they are.
 SMALL = 1024
+#: What starts from a public encoder; heads and projections start from random numbers, and ship as they are.
+ENCODERS = ("token_rep_layer.bert_layer.", "token_rep_layer.labels_encoder.")
 
 
 def project(
-    start: Mapping[str, Tensor], trained: Mapping[str, Tensor], shipping: Shipping, tail: int = 0
+    start: Mapping[str, Tensor],
+    trained: Mapping[str, Tensor],
+    shipping: Shipping,
+    tail: int = 0,
+    device: torch.device | str = "cpu",
 ) -> dict[str, Tensor]:
     """The delta from one network's weights to another's, as :mod:`gliner_adapters.model.delta` stores it.
 
@@ -37,10 +43,11 @@ def project(
         shipping: the ranks.
         tail: rows of the word embeddings that were added to the encoder's; they ship as they are, for what they
             start from is drawn at random.
+        device: where to compute; what is found lies there.
     """
     delta: dict[str, Tensor] = {}
-    for name, after in trained.items():
-        before = start[name].float()
+    for name, tensor in trained.items():
+        before, after = start[name].to(device).float(), tensor.to(device)
         rank = _rank(name, after, shipping)
         rows = len(after) - tail if tail and _is_vocabulary(name) else None
         if rows is not None:
@@ -61,7 +68,8 @@ def left_out(
     lost: dict[str, list[float]] = {}
     for name in sorted(name.removesuffix(UP) for name in delta if name.endswith(UP)):
         up, down = delta[name + UP], delta[name + DOWN]
-        difference = trained[name][: len(up)].float() - start[name][: len(up)].float()
+        after, before = (weights[name][: len(up)].to(up.device).float() for weights in (trained, start))
+        difference = after - before
         entry = lost.setdefault(_kind(name), [0.0, 0.0])
         entry[0] += residue(difference, up, down)
         entry[1] += float(difference.square().sum())
@@ -70,7 +78,7 @@ def left_out(
 
 def _rank(name: str, tensor: Tensor, shipping: Shipping) -> int | None:
     """The rank of a tensor's delta; ``None`` where it ships as it is, 0 where it is left alone."""
-    if not name.startswith("token_rep_layer.") or tensor.ndim < 2 or tensor.numel() <= SMALL:
+    if not name.startswith(ENCODERS) or tensor.ndim < 2 or tensor.numel() <= SMALL:
         return None
     kind = _kind(name)
     if kind == "embeddings":
@@ -119,7 +127,7 @@ class LowRank(Adapter):
         self.span_head, self.label_head = own_copy(parts.span_head), own_copy(parts.label_head)
 
     def _factors(self, part: str, base: Base) -> tuple[nn.ParameterDict, nn.ParameterDict]:
-        """The trained factors and vectors of one encoder."""
+        """The trained factors of one encoder, and what of it ships as it is: vectors, projections, small tables."""
         factors, vectors = nn.ParameterDict(), nn.ParameterDict()
         module = getattr(base.parts, part)
         idle = unused_parameters(module)
@@ -127,7 +135,7 @@ class LowRank(Adapter):
             if name + UP in self._delta and _kind(name) != "embeddings":
                 for end in (UP, DOWN):
                     factors[_key(name + end)] = nn.Parameter(self._delta[name + end].float().clone())
-            elif name in self._delta and self._delta[name].ndim == 1:
+            elif name in self._delta:
                 vectors[_key(name)] = nn.Parameter(self._delta[name].float().clone())
         return factors, vectors
 

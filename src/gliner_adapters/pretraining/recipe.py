@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gliner_adapters.corpora.registry import corpus_info, corpus_infos, is_corpus
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.model.base import Segment
 from gliner_adapters.model.delta import Numbers
 from gliner_adapters.settings import problems_of, read_settings
 from gliner_adapters.training.config import Optimisation, TrainingConfig
@@ -81,6 +82,10 @@ class Sampling(_Strict):
     empty_weight: float = Field(0.3, ge=0, le=1, description="Weight of a sentence without a mention.")
     most_repeats: float = Field(4.0, ge=1, description="How often one sentence is drawn at most, on average.")
     most_tokens: int = Field(160, ge=16, description="Sentences of more sub-tokens are left out, and counted.")
+    window_share: float = Field(
+        0.0, ge=0, le=1, description="Share of the sentences that are drawn together, as windows of their documents."
+    )
+    window_tokens: int = Field(320, ge=32, description="Sub-tokens of such a window at most.")
 
 
 class LabelDrawing(_Strict):
@@ -149,7 +154,12 @@ class Recipe(_Strict):
     Attributes:
         name: of the base.
         architecture: ``bi`` or ``uni``.
-        encoder: the public encoder that ships as a difference: ``encoder:minilm`` or ``encoder:DIR``.
+        encoder: the public encoder that ships as a difference: ``encoder:minilm``, ``encoder:mpnet`` or
+            ``encoder:DIR``.
+        label_encoder: the one that reads the labels of a bi-encoder, called in the same way; the text's if not given.
+        hidden_size: width of the heads, to which GLiNER projects what encoders of other widths give; the text
+            encoder's own if not given.
+        segment: what the base is read by where nothing else is asked: by ``sentence``, or by ``window``.
         warm_start: a base whose weights training starts from instead of the encoder and fresh heads.
         corpora: names of corpora; their training splits are used.
         held_out: corpora whose sentences (all splits) are removed from the training data; unless said otherwise,
@@ -166,6 +176,9 @@ class Recipe(_Strict):
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     architecture: Literal["bi", "uni"]
     encoder: str = Field("encoder:minilm", pattern="^encoder:.+")
+    label_encoder: str | None = Field(None, pattern="^encoder:.+")
+    hidden_size: int | None = Field(None, ge=1)
+    segment: Segment = "sentence"
     warm_start: str | None = None
     corpora: tuple[str, ...] = Field(min_length=1)
     held_out: tuple[str, ...] = Field(default_factory=lambda: _benchmarks())
@@ -196,6 +209,8 @@ class Recipe(_Strict):
                 wrong = ", ".join(sorted(tags ^ known))
                 raise ValueError(f"labels of {name}: each of its types needs its texts, and no other; check {wrong}")
             _check_texts(name, self.labels[corpus_info(name).name])
+        if self.label_encoder is not None and self.architecture == "uni":
+            raise ValueError("label_encoder: a uni-encoder reads labels in the text, with the text's encoder")
         parts = {"text_encoder", "span_head", "label_head"} | (
             {"label_encoder"} if self.architecture == "bi" else set()
         )

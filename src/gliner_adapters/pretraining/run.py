@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -28,11 +29,13 @@ from gliner_adapters.locking import locked
 from gliner_adapters.methods import attach
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.delta import unpack
+from gliner_adapters.model.devices import find_device
 from gliner_adapters.model.embedded import BASE_FILE, DELTA_FILE, BaseRecord, write_delta
 from gliner_adapters.model.export import export_gliner
-from gliner_adapters.model.fresh import marker_rows
+from gliner_adapters.model.fresh import from_encoder, marker_rows
 from gliner_adapters.pretraining.card import write_card
-from gliner_adapters.pretraining.data import SEGMENT, Source, draw_counts, read_sources
+from gliner_adapters.pretraining.counts import draw_counts, draw_window_counts
+from gliner_adapters.pretraining.data import Source, read_sources
 from gliner_adapters.pretraining.loop import PretrainingLoop
 from gliner_adapters.pretraining.lowrank import LowRank, left_out, project
 from gliner_adapters.pretraining.recipe import Recipe, Stage, read_recipe
@@ -66,6 +69,7 @@ def pretrain(
     *,
     data_dir: str | Path | None = None,
     device: str | torch.device = "cpu",
+    checkpoint_steps: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
     reporter: Reporter | None = None,
@@ -77,6 +81,7 @@ def pretrain(
         output: the base's folder. What only the run needs goes to ``run/`` in it, with the fully trained weights.
         data_dir: where corpora lie.
         device: where to compute.
+        checkpoint_steps: steps between checkpoints in place of the recipe's; what comes out does not depend on it.
         resume: go on with an unfinished run in ``output``.
         overwrite: remove what is in ``output`` first.
         reporter: shows the progress; silent if ``None``.
@@ -87,6 +92,9 @@ def pretrain(
         StorageError: there is no room; --resume goes on when there is.
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    if checkpoint_steps is not None:
+        training = recipe.training.model_copy(update={"checkpoint_steps": checkpoint_steps})
+        recipe = recipe.model_copy(update={"training": training})
     folder = Path(output)
     with locked(folder):
         _check_output(folder, resume=resume, overwrite=overwrite)
@@ -104,8 +112,9 @@ def _pretrain(
     reporter: Reporter | None,
 ) -> Pretrained:
     """Pretrain in a folder that nobody else works in."""
+    place = find_device(device)
     with reporter or Reporter(quiet=True) as shown:
-        start = load_base(recipe.encoder, architecture=recipe.architecture, device=device)
+        start = plain_base(recipe).to(place)
         weights = {name: tensor.clone() for name, tensor in start.network.state_dict().items()}
         if recipe.warm_start is not None:
             warm(start, load_base(recipe.warm_start, device=device))
@@ -113,15 +122,14 @@ def _pretrain(
         for source in sources:
             shown.say(f"{source.name}: {len(source.passages)} sentences, left out {sum(source.left_out.values())}")
         trained = _train_full(start, sources, recipe, run, resume=resume, reporter=shown)
-        delta = project(weights, trained, recipe.shipping, marker_rows(start))
-        plain = load_base(recipe.encoder, architecture=recipe.architecture, device=device)
-        write_delta(run / "projected", plain, recipe.name, delta, recipe.shipping.numbers, segment=SEGMENT)
+        delta = project(weights, trained, recipe.shipping, marker_rows(start), place)
+        write_base(run / "projected", recipe, delta)
         _check_size(run / "projected" / DELTA_FILE, recipe)
         lost = left_out(weights, trained, delta)
         further: list[dict[str, Any]] = []
         if recipe.shipping.stages:
             delta, further = _train_low_rank(weights, sources, recipe, run, device, resume=resume, reporter=shown)
-        record = write_delta(folder, plain, recipe.name, delta, recipe.shipping.numbers, segment=SEGMENT)
+        record = write_base(folder, recipe, delta)
     size = (folder / DELTA_FILE).stat().st_size
     full = ["full", *(f"full-{number}" for number in range(1, len(recipe.stages) + 1))]
     first, *later = (json.loads((run / f"{name}.json").read_text(encoding="utf-8")) for name in full)
@@ -138,6 +146,26 @@ def _pretrain(
     record.write(folder)
     write_card(folder)
     return Pretrained(folder, record, size)
+
+
+def plain_base(recipe: Recipe) -> Base:
+    """What a recipe starts from: its encoders and fresh heads."""
+    return from_encoder(
+        recipe.encoder, recipe.architecture, label_encoder=recipe.label_encoder, hidden_size=recipe.hidden_size
+    )
+
+
+def write_base(folder: Path, recipe: Recipe, delta: dict[str, Tensor]) -> BaseRecord:
+    """Write a base's folder, without its card and without what it was trained on."""
+    return write_delta(
+        folder,
+        plain_base(recipe),
+        recipe.name,
+        delta,
+        recipe.shipping.numbers,
+        label_encoder=recipe.label_encoder,
+        segment=recipe.segment,
+    )
 
 
 def _check_output(folder: Path, *, resume: bool, overwrite: bool) -> None:
@@ -227,7 +255,8 @@ def _stage(loop: PretrainingLoop, run: Path, name: str, resume: bool) -> None:
     }
     write_json(record, content)
     loop.checkpoints.clear()
-    loop.checkpoints.folder.rmdir()
+    if loop.checkpoints.folder.exists():  # a run of few steps has had no checkpoint
+        loop.checkpoints.folder.rmdir()
 
 
 def _train_low_rank(
@@ -242,7 +271,8 @@ def _train_low_rank(
 ) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """Train the projected form further, stage by stage; its delta and the stages' records."""
     projected = load_base(str(run / "projected"), device=device)
-    adapter = LowRank(projected, weights, unpack(load_file(run / "projected" / DELTA_FILE), str(run / "projected")))
+    stored = unpack(load_file(run / "projected" / DELTA_FILE), str(run / "projected"))
+    adapter = LowRank(projected, weights, {name: tensor.to(projected.device) for name, tensor in stored.items()})
     records = []
     for number, stage in enumerate(recipe.shipping.stages, 1):
         config = low_rank_config(recipe, stage, number)
@@ -270,7 +300,10 @@ def low_rank_config(recipe: Recipe, stage: Stage, number: int) -> TrainingConfig
 def _corpora(sources: Sequence[Source], recipe: Recipe) -> list[dict[str, Any]]:
     """What was trained on, what was left out, and on which terms."""
     rows = []
-    for source, counts in zip(sources, draw_counts(sources, recipe), strict=True):
+    drawn = zip(sources, draw_counts(sources, recipe), draw_window_counts(sources, recipe), strict=True)
+    for source, counts, of_windows in drawn:
+        sizes = source.windows.sizes if source.windows is not None and len(of_windows) else []
+        in_windows = float((of_windows * np.array(sizes)).sum()) if sizes else 0.0
         info = corpus_info(source.name)
         rows.append(
             {
@@ -282,7 +315,9 @@ def _corpora(sources: Sequence[Source], recipe: Recipe) -> list[dict[str, Any]]:
                 "source": f"{info.source.repository}@{info.source.revision}" if info.source else None,
                 "fully_annotated": info.fully_annotated,
                 "sentences": len(source.passages),
-                "drawn": round(float(counts.sum())),
+                "drawn": round(float(counts.sum()) + in_windows),
+                "windows": len(sizes),
+                "drawn_in_windows": round(in_windows),
                 "left_out": dict(source.left_out),
                 "lost_mentions": dict(source.lost_mentions),
                 "mentions": dict(zip((label.name for label in info.labels), source.mentions(), strict=False)),

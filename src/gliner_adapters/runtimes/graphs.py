@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.extras import require
-from gliner_adapters.model.parts import Parts, TextEncoder, device_of
+from gliner_adapters.model.parts import Parts, TextEncoder, device_of, position_limit
 from gliner_adapters.model.score import factors, is_factorisable
 
 #: Newer ones bring nothing that these graphs use.
@@ -245,7 +245,7 @@ def _width(graph: PassGraph) -> int:
 
 def _longest(encoder: TextEncoder) -> int:
     """How many sub-tokens an encoder with absolute positions reads."""
-    return int(getattr(encoder.transformer.model.config, "max_position_embeddings", None) or 512)
+    return position_limit(encoder.transformer.model.config) or 512
 
 
 def _numbered(axes: Sequence[str]) -> dict[int, str]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import Adapter
 from gliner_adapters.storage import storing, write_tensors, write_text
+from gliner_adapters.training.averaging import MovingAverage
 
 
 @dataclass
@@ -30,9 +31,10 @@ class Progress:
         epoch: the epoch that the next step belongs to, from 0.
         batch: batches of that epoch that are done.
         loss_sum: sum of the losses of the epoch's steps so far.
-        best: the best evaluation so far, a row of ``curve``.
+        best: the best evaluation so far, a row of ``curve`` or ``untrained``.
         stale: evaluations since the best one.
-        curve: one row an evaluation.
+        curve: one row an evaluation after training steps.
+        untrained: the row of the evaluation before the first step, if there was one.
         cost: see :class:`~gliner_adapters.training.cost.Cost`.
     """
 
@@ -43,6 +45,7 @@ class Progress:
     best: dict[str, Any] | None = None
     stale: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
+    untrained: dict[str, Any] | None = None
     cost: dict[str, float] = field(default_factory=dict)
 
 
@@ -60,7 +63,13 @@ class Checkpoints:
         self.current = folder / "checkpoint"
         self.best = folder / "best.safetensors"
 
-    def save(self, progress: Progress, adapter: Adapter, optimiser: torch.optim.Optimizer) -> None:
+    def save(
+        self,
+        progress: Progress,
+        adapter: Adapter,
+        optimiser: torch.optim.Optimizer,
+        average: MovingAverage | None = None,
+    ) -> None:
         """Replace the checkpoint."""
         fresh, old = self.folder / "checkpoint.new", self.folder / "checkpoint.old"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -70,6 +79,8 @@ class Checkpoints:
             write_tensors(fresh / "adapter.safetensors", tensors_of(adapter))
             write_tensors(fresh / "optimiser.safetensors", _optimiser_tensors(optimiser))
             write_tensors(fresh / "random.safetensors", _random_states())
+            if average is not None:
+                write_tensors(fresh / "average.safetensors", average.tensors())
             write_text(fresh / "progress.json", json.dumps({"key": self.key, **vars(progress)}))
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)  # the room that a part of it takes may be what is missing
@@ -80,8 +91,10 @@ class Checkpoints:
         fresh.rename(self.current)
         shutil.rmtree(old, ignore_errors=True)
 
-    def load(self, adapter: Adapter, optimiser: torch.optim.Optimizer) -> Progress | None:
-        """Restore the last checkpoint into adapter, optimiser and random generators; ``None`` if there is none.
+    def load(
+        self, adapter: Adapter, optimiser: torch.optim.Optimizer, average: MovingAverage | None = None
+    ) -> Progress | None:
+        """Restore the last checkpoint into all that is given and the random generators; ``None`` if there is none.
 
         Raises:
             ConfigError: the checkpoint belongs to a run with other data, labels, base or options.
@@ -99,6 +112,8 @@ class Checkpoints:
         restore_tensors(adapter, load_file(folder / "adapter.safetensors"))
         _restore_optimiser(optimiser, load_file(folder / "optimiser.safetensors"))
         _restore_random(load_file(folder / "random.safetensors"))
+        if average is not None:
+            average.restore(load_file(folder / "average.safetensors"))
         return Progress(**content)
 
     def save_best(self, adapter: Adapter) -> None:

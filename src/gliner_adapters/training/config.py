@@ -16,6 +16,9 @@ class Optimisation(BaseModel):
     learning_rates: dict[str, float] = Field(
         default_factory=dict, description="Learning rate of an ingredient, e.g. span_head; else the method's own."
     )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="Learning rate of an encoder's layer as a share of the next higher one's."
+    )
     weight_decay: float = Field(0.01, ge=0, description="Decay of weight matrices (never of biases and norms).")
     decay: Literal["linear", "cosine", "constant"] = Field("linear", description="How they fall afterwards.")
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
@@ -32,6 +35,7 @@ class TrainingConfig(Optimisation):
     epochs: int = Field(5, ge=0, description="Passes over the training data.")
     max_tokens: int = Field(8192, ge=64, description="Padded sub-tokens in a batch at most; larger batches are cut.")
     warmup: float = Field(0.1, ge=0, le=1, description="Share of the steps over which learning rates rise.")
+    ema: float = Field(0.0, ge=0, lt=1, description="Decay of a moving average of the weights, which is kept; 0: none.")
     head_dropout: float | None = Field(None, ge=0, lt=1, description="Dropout in trained heads; else the base's own.")
     loss: Literal["bce", "focal", "balanced-focal"] = Field("bce", description="Loss over spans and labels.")
     evaluate_every: int = Field(1, ge=1, description="Epochs between evaluations on devel.")

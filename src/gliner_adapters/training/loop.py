@@ -7,6 +7,7 @@ gives the same adapter, and a run that is killed at any step and resumed gives t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from gliner_adapters.inference import Engine, Source, single_source
 from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base
 from gliner_adapters.model.passages import Losses, Segmenter
+from gliner_adapters.training.averaging import MovingAverage
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.config import TrainingConfig
 from gliner_adapters.training.cost import Cost, Meter
@@ -46,8 +48,10 @@ class TrainingResult:
 
     Attributes:
         threshold: chosen on devel (0.5 without devel data).
-        best: the curve's row of the best evaluation, or ``None`` without devel data.
-        curve: one row an evaluation.
+        best: the row of the best evaluation, or ``None`` without devel data.
+        curve: one row an evaluation after training steps.
+        untrained: the row of the adapter before its first step, ``None`` where it was not scored. It competes: if it
+            is ``best``, training did not help.
         steps: optimiser steps taken.
         sentences: training passages.
         cost: time and memory.
@@ -57,10 +61,16 @@ class TrainingResult:
     threshold: float
     best: dict[str, Any] | None
     curve: list[dict[str, Any]]
+    untrained: dict[str, Any] | None
     steps: int
     sentences: int
     cost: Cost
     losses: Losses
+
+    @property
+    def helped(self) -> bool | None:
+        """Whether an evaluation was better than the untrained adapter's; ``None`` where that was not scored."""
+        return None if self.untrained is None else self.best != self.untrained
 
 
 class Trainer:
@@ -108,6 +118,7 @@ class Trainer:
         self.weights = None
         if config.loss == "balanced-focal":
             self.weights = label_weights(self.passages, len(adapter.labels)).to(base.device)
+        self.average: MovingAverage | None = None
         self.features: FeatureCache | None = None
         self.devel_features: FeatureCache | None = None
 
@@ -135,8 +146,10 @@ class Trainer:
         optimiser = build_optimiser(self.adapter, config) if self.adapter.trained() else None
         progress = Progress()
         torch.manual_seed(config.seed)
+        if config.ema and optimiser is not None:
+            self.average = MovingAverage(self.adapter, config.ema)
         if resume and optimiser is not None:
-            progress = self.checkpoints.load(self.adapter, optimiser) or progress
+            progress = self.checkpoints.load(self.adapter, optimiser, self.average) or progress
         meter = Meter(Cost(**progress.cost) if progress.cost else None)
         module: nn.Module | None = None
         if optimiser is not None:
@@ -146,6 +159,8 @@ class Trainer:
                 for cache in (self.features, self.devel_features):
                     if cache is not None and cache.spared is not None:
                         meter.add(cache.spared)
+                if self._untrained_competes() and progress.untrained is None:
+                    self._evaluate_untrained(progress, meter)
             self.reporter.begin("training", steps, progress.step)
         for epoch in range(progress.epoch, config.epochs if optimiser is not None else 0):
             for indices in share(plan[epoch], accelerator.process_index, accelerator.num_processes)[progress.batch :]:
@@ -155,6 +170,8 @@ class Trainer:
                 loss = self.step(module, optimiser, indices)
                 progress.step += 1
                 progress.batch += 1
+                if self.average is not None:
+                    self.average.update(progress.step)
                 progress.loss_sum += loss
                 self.reporter.advance(1, len(indices) * accelerator.num_processes, loss)
                 if progress.step % config.checkpoint_steps == 0:
@@ -173,10 +190,25 @@ class Trainer:
         if progress.best is not None and self.adapter.trained():
             accelerator.wait_for_everyone()
             self.checkpoints.restore_best(self.adapter)
+        elif self.average is not None:
+            self.average.give()
         threshold = progress.best["threshold"] if progress.best else DEFAULT_THRESHOLD
-        return TrainingResult(
-            threshold, progress.best, progress.curve, progress.step, len(self.passages), meter.read(), self.losses
+        result = TrainingResult(
+            threshold,
+            progress.best,
+            progress.curve,
+            progress.untrained,
+            progress.step,
+            len(self.passages),
+            meter.read(),
+            self.losses,
         )
+        if result.helped is False:
+            self.reporter.say(
+                "note: training did not help: no evaluation on devel was better than the untrained adapter's, so that "
+                "is what is kept"
+            )
+        return result
 
     def step(self, module: nn.Module, optimiser: torch.optim.Optimizer, indices: list[int]) -> float:
         """One optimiser step; its loss."""
@@ -199,6 +231,21 @@ class Trainer:
         """Score devel, choose the threshold, keep the weights if they are the best so far; whether to stop here."""
         if not self.devel:
             return False
+        with nullcontext() if self.average is None else self.average.in_place():
+            row = self._devel_row(progress, meter, {"loss": loss})
+        progress.curve.append(row)
+        return self.on_evaluation is not None and self.on_evaluation(row)
+
+    def _untrained_competes(self) -> bool:
+        """Whether the adapter can be scored as it starts: it is its base, and that is pretrained."""
+        return bool(self.devel) and self.adapter.starts_as_base and not self.base.fresh
+
+    def _evaluate_untrained(self, progress: Progress, meter: Meter) -> None:
+        """Score devel before the first step: what training has to beat."""
+        progress.untrained = self._devel_row(progress, meter, {})
+
+    def _devel_row(self, progress: Progress, meter: Meter, more: dict[str, float]) -> dict[str, Any]:
+        """Score devel with the adapter as it is; the weights are kept if they are the best so far."""
         self.adapter.eval()
         self.adapter.bake(self.base)
         source = self._source()
@@ -219,12 +266,11 @@ class Trainer:
         row = {
             "epoch": progress.epoch,
             "step": progress.step,
-            "loss": loss,
+            **more,
             **scores,
             "best": better,
             "seconds": round(meter.read().seconds, 1),
         }
-        progress.curve.append(row)
         progress.stale = 0 if better else progress.stale + 1
         if better:
             progress.best = row
@@ -232,7 +278,7 @@ class Trainer:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self.checkpoints.save_best(self.adapter)
         self.reporter.evaluated(row)
-        return self.on_evaluation is not None and self.on_evaluation(row)
+        return row
 
     def _segmenter(self) -> Segmenter:
         """Cuts documents to what fits beside the adapter's labels and prompts."""
@@ -265,7 +311,7 @@ class Trainer:
     def _checkpoint(self, progress: Progress, optimiser: Any, meter: Meter) -> None:
         if self.accelerator.is_main_process:
             progress.cost = vars(meter.read())
-            self.checkpoints.save(progress, self.adapter, optimiser)
+            self.checkpoints.save(progress, self.adapter, optimiser, self.average)
 
 
 def train(

@@ -40,7 +40,12 @@ def label_weights(passages: Sequence[Passage], labels: int) -> Tensor:
 
 
 def span_loss(
-    logits: Tensor, targets: Tensor, lengths: list[int], config: TrainingConfig, weights: Tensor | None = None
+    logits: Tensor,
+    targets: Tensor,
+    lengths: list[int],
+    config: TrainingConfig,
+    weights: Tensor | None = None,
+    valid: Tensor | None = None,
 ) -> Tensor:
     """Sum over the spans and labels of a batch, divided by its passages.
 
@@ -49,7 +54,8 @@ def span_loss(
         targets: ``(N, K, C)`` of 0 and 1.
         lengths: words of each passage.
         config: which loss.
-        weights: ``(C,)`` for the class-balanced loss.
+        weights: ``(C,)`` for the class-balanced loss, or of any shape that multiplies ``(N, K, C)``.
+        valid: ``(N, K)``, what :func:`~gliner_adapters.model.score.valid_spans` gives, where it is known already.
     """
     losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     if config.loss != "bce":
@@ -59,5 +65,6 @@ def span_loss(
         losses = alpha * surprise**config.focal_gamma * losses
     if weights is not None:
         losses = losses * weights
-    valid = valid_spans(lengths, logits.shape[1], logits.device)
+    if valid is None:
+        valid = valid_spans(lengths, logits.shape[1], logits.device)
     return (losses * valid.unsqueeze(-1)).sum() / len(lengths)

@@ -76,8 +76,9 @@ class Reporter:
     def evaluated(self, row: dict[str, Any]) -> None:
         """An evaluation's row of the curve."""
         self.devel = f"devel F1 {row['macro_f1']:.4f}  "
+        at = f"epoch {row['epoch']}  loss {row['loss']:.4f}" if "loss" in row else "untrained"
         line = (
-            f"epoch {row['epoch']}  loss {row['loss']:.4f}  devel macro F1 {row['macro_f1']:.4f}  "
+            f"{at}  devel macro F1 {row['macro_f1']:.4f}  "
             f"micro F1 {row['micro_f1']:.4f}  threshold {row['threshold']:.2f}"
         )
         self.say(line + ("  (best)" if row["best"] else ""))

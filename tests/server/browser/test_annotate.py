@@ -114,7 +114,13 @@ def test_labels_are_edited_as_chips(page: Page, server: str) -> None:
     expect(names).to_have_text(["gene"])
     with page.expect_request("**/v1/annotate") as asked:
         ask(page, TEXT)
-    assert asked.value.post_data_json == {"texts": [TEXT], "labels": {"gene": None}, "threshold": 0.05, "nested": False}
+    assert asked.value.post_data_json == {
+        "texts": [TEXT],
+        "labels": {"gene": None},
+        "threshold": 0.05,
+        "nested": False,
+        "segment": None,
+    }
 
 
 def test_offsets_are_code_points(page: Page, server: str) -> None:

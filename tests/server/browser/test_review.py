@@ -70,7 +70,7 @@ def test_a_review_by_keyboard_becomes_training_data(page: Page, tmp_path: Path) 
     page.keyboard.press("End")
     page.keyboard.press("x")
     page.keyboard.press("u")
-    expect(page.locator(STATUS)).to_have_text(f"Taken back: {before[-1]['mention']}.")
+    expect(page.locator(STATUS)).to_have_text(f"Undone: {before[-1]['mention']}.")
 
     page.keyboard.press("n")
     page.get_by_label("Text, exactly as written").fill("mice")
@@ -187,11 +187,11 @@ def test_a_review_survives_asking_again(page: Page) -> None:
     page.get_by_role("button", name="Annotate", exact=True).click()
     dialog = page.get_by_role("dialog", name="Discard the review?")
     expect(dialog).to_contain_text("2 decisions about the earlier text would be lost.")
-    dialog.get_by_role("button", name="Keep the review").click()
+    dialog.get_by_role("button", name="Keep reviewing").click()
     assert [each["state"] for each in described(page)] == states
     page.get_by_role("button", name="Annotate", exact=True).click()
     with page.expect_response("**/v1/annotate"):
-        dialog.get_by_role("button", name="Go on").click()
+        dialog.get_by_role("button", name="Discard").click()
     expect(page.locator("#together")).to_have_text("Another text.")
 
 

@@ -33,7 +33,20 @@ def findings(runs: CorpusRuns, gold: Gold, tested: Sequence[Comparison], resampl
         found += _best_efficient(runs, base, tested)
         found += smallest_near(runs, base)
         found += _extension(runs, base, gold, resamples)
+        found += _did_not_help(runs, base)
     return found
+
+
+def _did_not_help(runs: CorpusRuns, base: str) -> Iterator[Text]:
+    """Methods with runs whose best state on devel was the one before training."""
+    parts: list[Inline] = []
+    for cell in runs.cells:
+        kept = sum(run.metrics.get("training_helped") is False for run in cell.runs)
+        if cell.base == base and kept:
+            parts += [", " if parts else "", Code(cell.method)]
+            parts.append(f" with {documents(cell.limit)} training documents ({kept} of {len(cell.runs)} runs)")
+    if parts:
+        yield (*_where(runs, base), "training did not help on devel, and the untrained adapter was kept: ", *parts, ".")
 
 
 def _best_efficient(runs: CorpusRuns, base: str, tested: Sequence[Comparison]) -> Iterator[Text]:

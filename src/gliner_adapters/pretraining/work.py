@@ -1,0 +1,225 @@
+"""What a step computes, laid out for the device ahead of time.
+
+    plan ──► labels drawn, texts to ids, targets ──► Work ──► device          in a thread, some steps ahead
+                                                       └──► forward, loss, gradient          in the loop
+
+A step has several groups, each with labels of its own. Text and labels of groups that are alike in length go through
+the encoders together, for a GPU takes hardly longer for twice as much; the span head then reads group by group. On a
+processor, where padding costs as much as text, each group goes alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gliner_adapters.documents import Label
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.model import Base, Passage, collate
+from gliner_adapters.model.batches import Batch
+from gliner_adapters.model.score import valid_spans
+from gliner_adapters.model.tokens import LabelPrompt
+from gliner_adapters.pretraining.data import Source
+from gliner_adapters.pretraining.drawing import Group, Labels, draw_labels
+from gliner_adapters.pretraining.recipe import Recipe
+from gliner_adapters.training.losses import span_targets
+
+#: Groups share a pass where the longest text of one is at most so many times that of another.
+ALIKE = 4.0
+#: Steps that are laid out before they are needed.
+AHEAD = 6
+
+
+@dataclass(frozen=True)
+class GroupWork:
+    """One group of a pass.
+
+    Attributes:
+        words: N, of all its passages.
+        lengths: words of each passage.
+        labels: C.
+        targets: ``(N, K, C)`` of bytes, 1 where a span has a label.
+        known: ``(N, 1, C)``, 1 where a label is known.
+        valid: ``(N, K)``, which spans lie within their passage.
+        share: what its mean loss counts in the step: so that every sentence of the step counts alike, by itself
+            or in a window, whose loss is the sum over its sentences.
+    """
+
+    words: int
+    lengths: list[int]
+    labels: int
+    targets: Tensor
+    known: Tensor
+    valid: Tensor
+    share: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """Groups that go through the encoders together.
+
+    Attributes:
+        batch: their passages, group after group.
+        labels: ids and mask of all their labels, group after group; ``None`` where labels stand in the text.
+        groups: each of them.
+    """
+
+    batch: Batch
+    labels: tuple[Tensor, Tensor] | None
+    groups: list[GroupWork]
+
+    def to(self, device: torch.device) -> Work:
+        """The work on a device."""
+        if device.type == "cpu":
+            return self
+
+        def move(tensor: Tensor) -> Tensor:
+            # From pinned memory, so that whoever asks for the copy need not wait for what the device does before it.
+            return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+        batch = Batch(
+            move(self.batch.input_ids),
+            move(self.batch.attention_mask),
+            move(self.batch.token_rows),
+            move(self.batch.token_words),
+            None if self.batch.label_rows is None else move(self.batch.label_rows),
+            self.batch.lengths,
+            self.batch.passages,
+        )
+        groups = [
+            GroupWork(g.words, g.lengths, g.labels, move(g.targets), move(g.known), move(g.valid), g.share)
+            for g in self.groups
+        ]
+        return Work(batch, None if self.labels is None else (move(self.labels[0]), move(self.labels[1])), groups)
+
+
+class WorkMaker:
+    """Lays out steps.
+
+    Args:
+        base: tokenizers and limits.
+        sources: the corpora.
+        recipe: how labels are drawn.
+        seed: of what is drawn.
+    """
+
+    def __init__(self, base: Base, sources: Sequence[Source], recipe: Recipe, seed: int) -> None:
+        self.base, self.sources, self.recipe, self.seed = base, sources, recipe, seed
+        self.together = base.device.type != "cpu"
+
+    def __call__(self, step: int, groups: Sequence[Group]) -> list[Work]:
+        """The passes of a step; a function of the seed and the step alone."""
+        whole = sum(group.sentences(self.sources) for group in groups)
+        numbers = passes([self._longest(group) for group in groups], ALIKE if self.together else 0.0)
+        return [self._work(step, whole, {number: groups[number] for number in each}) for each in numbers]
+
+    def _longest(self, group: Group) -> int:
+        source = group.of(self.sources)
+        return max(source.passages[i].ids.size for i in group.passages)
+
+    def _work(self, step: int, whole: int, groups: dict[int, Group]) -> Work:
+        """One pass; each group draws its labels by its number in the step."""
+        base = self.base
+        passages: list[Passage] = []
+        drawn: list[Labels] = []
+        prompts: list[LabelPrompt] = []
+        works: list[GroupWork] = []
+        for number, group in groups.items():
+            source = group.of(self.sources)
+            generator = np.random.default_rng([self.seed, 1, step, number])
+            labels = draw_labels(source, group, self.recipe.drawing, generator)
+            own = [source.passages[i] for i in group.passages]
+            if base.architecture == "uni":
+                prompts += [self._prompt(labels, own)] * len(own)
+            targets, known = group_targets(source, group, own, labels.types, base.max_width)
+            lengths = [passage.words for passage in own]
+            works.append(
+                GroupWork(
+                    sum(lengths),
+                    lengths,
+                    len(labels.types),
+                    targets.to(torch.uint8),
+                    known.unsqueeze(1),
+                    valid_spans(lengths, base.max_width),
+                    len(own) / whole,
+                )
+            )
+            passages += own
+            drawn.append(labels)
+        batch = collate(passages, base.text_tokens, prompts or None, base.config.subtoken_pooling)
+        named = [Label(text) for labels in drawn for text in labels.texts]
+        return Work(batch, base.label_ids(named) if base.architecture == "bi" else None, works)
+
+    def _prompt(self, labels: Labels, passages: Sequence[Passage]) -> LabelPrompt:
+        """The labels as they stand before the text; both must fit in one input.
+
+        Raises:
+            ConfigError: they do not.
+        """
+        named = [Label(text) for text in labels.texts]
+        room = self.base.sub_token_budget(named)
+        longest = max(passage.ids.size for passage in passages)
+        if longest > room:
+            raise ConfigError(
+                f"{len(named)} labels leave room for {room} sub-tokens, and a sentence has {longest}; lower the "
+                "recipe's drawing.most, drawing.description, sampling.most_tokens or sampling.window_tokens"
+            )
+        return self.base.prompt(named)
+
+
+def passes(longest: Sequence[int], alike: float) -> list[list[int]]:
+    """Which groups go through the encoders together.
+
+    Args:
+        longest: sub-tokens of each group's longest passage.
+        alike: how many times longer than another one of its pass a group may be; 0 for each group alone.
+    """
+    found: list[list[int]] = []
+    for number in sorted(range(len(longest)), key=lambda i: (longest[i], i)):
+        if found and longest[number] <= alike * longest[found[-1][0]]:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return found
+
+
+def group_targets(
+    source: Source, group: Group, passages: Sequence[Passage], types: Sequence[int], max_width: int
+) -> tuple[Tensor, Tensor]:
+    """Targets ``(N, K, C)`` of a group, and which labels are known at each word, ``(N, C)`` of 0 and 1."""
+    place = {label: column for column, label in enumerate(types)}
+    targets = span_targets(passages, max_width, len(source.texts))[:, :, list(types)]
+    rows = torch.zeros(len(passages), len(types))
+    for row, index in enumerate(group.passages):
+        for label in source.known[index]:
+            for column in (label, *source.split.get(label, ())):  # a kind is known where its type is
+                if column in place:
+                    rows[row, place[column]] = 1.0
+    lengths = torch.tensor([passage.words for passage in passages])
+    return targets, rows.repeat_interleave(lengths, 0)
+
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def ahead(make: Callable[[Item], Made], items: Iterable[Item], depth: int = AHEAD) -> Generator[Made, None, None]:
+    """What ``make`` gives for each item, in order, made in a thread some items ahead."""
+    waiting: deque[Future[Made]] = deque()
+    pool = ThreadPoolExecutor(1)
+    try:
+        for item in items:
+            waiting.append(pool.submit(make, item))
+            if len(waiting) > depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
