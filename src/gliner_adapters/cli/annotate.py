@@ -41,6 +41,8 @@ def annotate(
     from_: Annotated[
         str | None, typer.Option("--from", help=f"Format of the files ({_NAMES}); else by ending and content.")
     ] = None,
+    columns: o.Columns = None,
+    tag_names: o.TagNames = None,
     output: Annotated[str, typer.Option("--output", "-o", help="File to write, - for standard output.")] = "-",
     to: Annotated[
         Written | None, typer.Option(help="Written form; else by the ending of --output, else terminal.")
@@ -81,7 +83,7 @@ def annotate(
     adapters = adapter or []
     annotator = _annotator(adapters, base, label or [], threshold, nested, segment, precision, runtime, architecture,
                            revision, allow_pickle, device)  # fmt: skip
-    documents = _read(texts or [], file or [], from_)
+    documents = _read(texts or [], file or [], from_, o.named(columns, tag_names))
     if len(adapters) > 1:
         found = _with_all(annotator, documents, threshold, nested)
     else:
@@ -156,7 +158,7 @@ def _with_all(
         yield reading.document.with_entities(sorted(marked, key=lambda e: (e.start, e.end)))
 
 
-def _read(texts: list[str], files: list[str], form: str | None) -> Iterator[Document]:
+def _read(texts: list[str], files: list[str], form: str | None, named: o.Named) -> Iterator[Document]:
     """Texts given as arguments, then the files, as one stream."""
     if not texts and not files:
         if sys.stdin.isatty():
@@ -165,7 +167,7 @@ def _read(texts: list[str], files: list[str], form: str | None) -> Iterator[Docu
     for number, text in enumerate(texts, 1):
         yield Document(text, id=f"text:{number}")
     for file in files:
-        yield from read_documents(file, form)
+        yield from read_documents(file, form, **named)
 
 
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")
