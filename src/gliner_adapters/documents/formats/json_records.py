@@ -51,13 +51,19 @@ class JsonRecords(Format):
     def record(self, document: Document, number: int, options: WriteOptions, report: WriteReport) -> Any:
         """A record from the document with this number in the file."""
 
+    def parser(self, options: ReadOptions) -> Callable[[Any, Note], Document | None]:
+        """What makes documents of the records of one file: :meth:`parse`, unless ``options`` matter to the format."""
+        return self.parse
+
     def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """One document a record."""
+
+        parser = self.parser(options)
 
         def parse(given: tuple[int, Callable[[], Any]]) -> Document | None:
             line, value = given
             try:
-                return self.parse(value(), lambda kind: report.add_repair(kind, path, line))
+                return parser(value(), lambda kind: report.add_repair(kind, path, line))
             except Malformed as error:
                 raise DataError(str(error), path, line) from None
 
