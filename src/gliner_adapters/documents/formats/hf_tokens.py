@@ -2,9 +2,9 @@
 
     {"id": "7", "tokens": ["Naloxone", "helps", "."], "ner_tags": ["B-Chemical", "O", "O"]}
 
-Numbers need the names that they count (``ReadOptions.tag_names``); a Parquet or Arrow file written by ``datasets`` holds
-them itself (:mod:`.arrow_tables`). The text is the tokens joined by single spaces, with the tokens as ``words``. What
-else a row has is kept in ``meta["hf-tokens"]``. Names are written.
+Numbers need the names that they count (``ReadOptions.tag_names``); a Parquet or Arrow file that ``datasets`` wrote
+holds them itself (:mod:`.arrow_documents`). The text is the tokens joined by single spaces, with the tokens as
+``words``. What else a row has is kept in ``meta["hf-tokens"]``. Names are written.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class CsvTable(Format):
         first = lines.peek()
         if options.columns and not has_header(options.columns):
             columns = listed_columns(options.columns)
-            delimiter = max(self.delimiters, key=lambda each: len(_cells(first, each)) == columns.width)
+            delimiter = max(self.delimiters, key=lambda each: len(_cells(first, each)) == len(options.columns))
         else:
             delimiter = max(self.delimiters, key=lambda each: (_known(first, each), len(_cells(first, each))))
         rows = lines.rows(delimiter)

@@ -216,7 +216,7 @@ def _whole(cells: dict[str, Any], field: str) -> int:
 
 
 def _score(cells: dict[str, Any]) -> float | None:
-    value = cells.get("score")
+    value: Any = cells.get("score")
     if is_empty(value):
         return None
     try:
