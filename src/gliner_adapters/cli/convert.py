@@ -96,6 +96,4 @@ def _summary(found: ReadReport, written: WriteReport) -> list[str]:
     if found.skipped > len(found.reasons):
         lines.append(f"  and {found.skipped - len(found.reasons)} more")
     lines.append(f"written: {written.documents} documents, {written.entities} entities")
-    lines.extend(f"dropped: {count} entities: {reason}" for reason, count in written.dropped.items())
-    lines.extend(f"changed: {kind}: {count}" for kind, count in written.changes.items())
-    return lines
+    return [*lines, *written.losses()]

@@ -21,6 +21,7 @@ from gliner_adapters.documents.formats.report import ReadReport, RepairWarning, 
 from gliner_adapters.documents.formats.streams import check_readable, display_name
 from gliner_adapters.documents.types import Document
 from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.extras import require
 from gliner_adapters.inputs import as_names, as_path, described
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "RepairWarning",
     "WriteOptions",
     "WriteReport",
+    "check_writable",
     "detect_format",
     "formats",
     "get_format",
@@ -96,6 +98,20 @@ def _read(reader: Format, path: str | Path, options: ReadOptions, report: ReadRe
             warnings.warn(f"{display_name(path)}: {'; '.join(problems)}", RepairWarning, stacklevel=2)
 
 
+def check_writable(name: str) -> Format:
+    """The format of this name, which has to be one that is written and whose packages are there.
+
+    Raises:
+        ConfigError: there is no such format, it is only read, or an extra is missing.
+    """
+    writer = get_format(name)
+    if not writer.writable:
+        raise ConfigError(f"the format {writer.name} is read, not written")
+    if writer.needs:
+        require(*writer.needs)
+    return writer
+
+
 def write_documents(
     documents: Iterable[Document],
     path: str | Path,
@@ -121,9 +137,7 @@ def write_documents(
     as_path(path, "the file to write")
     if isinstance(documents, Document | str) or not isinstance(documents, Iterable):
         raise DataError(f"expected a list (or another iterable) of documents to write, got {described(documents)}")
-    writer = get_format(format or written_format(path))
-    if not writer.writable:
-        raise ConfigError(f"the format {writer.name} is read, not written")
+    writer = check_writable(format or written_format(path))
     report = WriteReport()
     writer.write_path(documents, path, options=WriteOptions(on_conflict=on_conflict), report=report)
     return report

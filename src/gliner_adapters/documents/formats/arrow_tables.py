@@ -28,6 +28,7 @@ class ArrowTable(Format):
     """What is written. Both are read."""
     takes_columns = True
     takes_tag_names = True
+    needs = ("pyarrow", "tables")
 
     @abstractmethod
     def batches(self, stream: BinaryIO) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -91,6 +91,9 @@ class Format(ABC):
     takes_tag_names: ClassVar[bool] = False
     """Whether reading heeds :attr:`ReadOptions.tag_names`."""
 
+    needs: ClassVar[tuple[str, str] | None] = None
+    """The package that reading and writing need, and the extra that brings it."""
+
     @property
     def readable(self) -> bool:
         """Whether documents can be read in this format."""

@@ -31,6 +31,7 @@ from gliner_adapters.documents.formats.base import (
 )
 from gliner_adapters.documents.formats.blocks import BlockWriter
 from gliner_adapters.documents.formats.iob2_reader import DOCSTART, Iob2Reader, columns_of, docstart_line
+from gliner_adapters.documents.formats.json_records import count_unkept
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.streams import BOM
 from gliner_adapters.documents.formats.tagged_words import tags_of
@@ -103,6 +104,7 @@ class _Writer:
             before = ""
         self._report.documents += 1
         self._report.entities += len(document.entities) - left_out
+        count_unkept(document, self._report, score=True, identifier=True)
 
 
 def _sentence_starts(document: Document, words: Sequence[Span]) -> list[int]:

@@ -91,12 +91,17 @@ class JsonRecords(Format):
         """Count what a record has no place for."""
         if "words" not in self.keeps and (document.words is not None or document.sentences is not None):
             report.changes[WORDS] += 1
-        for entity in document.entities:
-            if "score" not in self.keeps and entity.score is not None:
-                report.changes[SCORES] += 1
-            if "identifier" not in self.keeps and entity.identifier is not None:
-                report.changes[IDENTIFIERS] += 1
+        count_unkept(document, report, score="score" not in self.keeps, identifier="identifier" not in self.keeps)
         if document.meta.keys() - {self.name} or any(
             (each.meta or {}).keys() - {self.name} for each in document.entities
         ):
             report.changes[METADATA] += 1
+
+
+def count_unkept(document: Document, report: WriteReport, *, score: bool, identifier: bool) -> None:
+    """Count the scores and identifiers of a document's entities, in a format that has no place for them."""
+    for entity in document.entities:
+        if score and entity.score is not None:
+            report.changes[SCORES] += 1
+        if identifier and entity.identifier is not None:
+            report.changes[IDENTIFIERS] += 1
