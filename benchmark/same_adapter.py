@@ -1,8 +1,8 @@
 """The same documents in every format that is read and written give the same adapter, to the byte.
 
 The documents of the sample corpus are written in each format, read again, and trained on for one epoch. What the
-adapters' weights are hashed to must be one value. Formats that hold words in place of a text (IOB2, GLiNER's) are
-named beside them with what they hold: their texts are other texts.
+adapters' weights are hashed to must be one value. Formats that hold words in place of a text (IOB2, GLiNER's, Hugging
+Face's) are left out: their texts are other texts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ METHOD = "label-embeddings"
 #: What the adapters are compared with.
 REFERENCE = "jsonl"
 #: Formats whose documents are words or sentences: the text between them is not kept.
-OF_WORDS = ("iob2", "gliner")
+OF_WORDS = ("iob2", "gliner", "hf-tokens")
 
 
 def whole_text_formats() -> list[str]:
