@@ -25,7 +25,7 @@ _NAMES = ", ".join(name for name, each in formats().items() if each.readable)
 
 #: Coloured text, in the place of a format.
 TERMINAL = "terminal"
-_WRITTEN = ", ".join((TERMINAL, *(name for name, each in formats().items() if each.writable)))
+_FORMATS = ", ".join(name for name, each in formats().items() if each.writable)
 
 
 def annotate(
@@ -48,7 +48,7 @@ def annotate(
     output: Annotated[str, typer.Option("--output", "-o", help="File to write, - for standard output.")] = "-",
     to: Annotated[
         str | None,
-        typer.Option(help=f"Written form ({_WRITTEN}); else by the ending of --output, else {TERMINAL}."),
+        typer.Option(help=f"Written form ({TERMINAL}, {_FORMATS}); else by the ending of --output, else {TERMINAL}."),
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="Least probability; else the adapter's own.")] = None,
     nested: Annotated[bool, typer.Option("--nested", help="Also report entities within entities.")] = False,
@@ -83,7 +83,7 @@ def annotate(
     """
     written = to or (TERMINAL if output == "-" else written_format(output))
     if written == TERMINAL and output != "-":
-        raise ConfigError(f"coloured text goes to a terminal; for a file choose another --to ({_WRITTEN})")
+        raise ConfigError(f"coloured text goes to a terminal; for a file choose --to with one of {_FORMATS}")
     if written != TERMINAL:
         check_writable(written)
     report = WriteReport()
