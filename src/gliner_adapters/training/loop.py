@@ -237,8 +237,8 @@ class Trainer:
         return self.on_evaluation is not None and self.on_evaluation(row)
 
     def _untrained_competes(self) -> bool:
-        """Whether the adapter can be scored as it starts: it is its base, and that is pretrained."""
-        return bool(self.devel) and self.adapter.starts_as_base and not self.base.fresh
+        """Whether the adapter can be scored as it starts: what it starts from is pretrained."""
+        return bool(self.devel) and not self.base.fresh
 
     def _evaluate_untrained(self, progress: Progress, meter: Meter) -> None:
         """Score devel before the first step: what training has to beat."""
