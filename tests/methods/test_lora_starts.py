@@ -44,9 +44,10 @@ def test_pissa_starts_at_the_largest_singular_values(tiny_base: TinyBase) -> Non
     # The search is a randomised one, so its rank-4 matrix is near the best one; it is never better.
     assert torch.dist(weight, best) <= torch.dist(weight, product) * (1 + 1e-5)
     assert torch.dist(weight, product) < 1.01 * torch.dist(weight, best)
-    assert weight.data_ptr() == base.parts.text_encoder.transformer.model.encoder.layer[
-        0
-    ].attention.self.query.weight.data_ptr(), "the weight itself stays shared"
+    assert (
+        weight.data_ptr()
+        == base.parts.text_encoder.transformer.model.encoder.layer[0].attention.self.query.weight.data_ptr()
+    ), "the weight itself stays shared"
 
 
 @pytest.mark.parametrize("tuner", ["lora", "rslora"])
