@@ -232,7 +232,7 @@ def _load_tensors(adapter: Adapter, tensors: dict[str, Tensor], config: AdapterC
         if not (config.deployable and _makes_labels(name))
     }
     if base.architecture == "bi":
-        expected[LABEL_VECTORS] = torch.empty(len(config.labels), adapter.label_width(base))
+        expected[LABEL_VECTORS] = torch.empty(len(config.labels), base.hidden_size)
     problems = [f"misses {name}" for name in sorted(set(expected) - set(tensors))]
     problems += [f"has unknown {name}" for name in sorted(set(tensors) - set(expected))]
     problems += [

@@ -13,7 +13,7 @@ from gliner_adapters.methods.rows import RowsInUse
 from gliner_adapters.model import Base
 
 #: Ingredients that hold numbers of single labels, and mean nothing for others.
-LABEL_BOUND = ("label_table", "label_bias")
+LABEL_BOUND = ("label_table",)
 
 
 @torch.no_grad()
