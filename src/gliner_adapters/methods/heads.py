@@ -21,8 +21,8 @@ from gliner_adapters.model import Base, Parts
 class HeadsOptions(Options):
     """Options of heads."""
 
-    sides: Literal["both", "text", "label"] = "both"
-    """Which head is trained: the text's is the span head."""
+    which: Literal["both", "span", "label"] = "both"
+    """The heads that are trained."""
 
 
 @register
@@ -38,14 +38,14 @@ class Heads(Adapter):
     def build(self, base: Base) -> None:
         """Start from the base's heads."""
         assert base.parts.label_head is not None
-        sides = self.options.sides
-        self.span_head = None if sides == "label" else own_copy(base.parts.span_head)
-        self.label_head = None if sides == "text" else own_copy(base.parts.label_head)
+        which = self.options.which
+        self.span_head = None if which == "label" else own_copy(base.parts.span_head)
+        self.label_head = None if which == "span" else own_copy(base.parts.label_head)
 
     def parts(self, parts: Parts) -> Parts:
         """The heads that are trained are the adapter's."""
         if self.span_head is not None:
             parts = replace(parts, span_head=self.span_head)
-        if self.options.sides != "text":  # and dropped in the deployable form
+        if self.options.which != "span":  # and dropped in the deployable form
             parts = replace(parts, label_head=self.label_head)
         return parts
