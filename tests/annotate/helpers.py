@@ -19,6 +19,7 @@ OTHERS = (Label("gene", "what is inherited"), Label("dose"), Label("patient", "a
 KINDS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "bi": [
         ("vectors", "label-embeddings", {}),
+        ("biased", "label-embeddings", {"label_bias": True}),
         ("descriptions", "label-descriptions", {}),
         ("injection", "injection-bi", {}),
         ("heads", "heads", {}),

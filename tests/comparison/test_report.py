@@ -26,7 +26,7 @@ from gliner_adapters.comparison.report.gold import Gold
 from gliner_adapters.comparison.report.html import to_html
 from gliner_adapters.comparison.report.markdown import to_markdown
 from gliner_adapters.comparison.report.named_points import draw_efficiency, draw_pareto
-from gliner_adapters.comparison.report.page import Code, Excerpt, Heading, Number, Page, Strong, Table, Text
+from gliner_adapters.comparison.report.page import Bullets, Code, Excerpt, Heading, Number, Page, Strong, Table, Text
 from gliner_adapters.comparison.report.paired import comparisons
 from gliner_adapters.comparison.report.tables import STUDY, epoch_seconds
 from gliner_adapters.comparison.runner import execute
@@ -409,6 +409,42 @@ def test_a_variant_is_a_row_of_its_own(complete: Path, tmp_path: Path) -> None:
     (heads,) = [cell for cell in read_runs(folder) if (cell.method, cell.limit) == ("heads", again.limit)]
     assert len(again.runs) == 1
     assert len(heads.runs) == len({run.spec["training"]["seed"] for run in heads.runs})
+
+
+def test_what_was_trained_on_devel_stands_apart(complete: Path, page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(complete, folder)
+    shutil.copytree(next(folder.glob("*_heads_*_4_*")), folder / "joined")
+    record = json.loads((folder / "joined" / "run.json").read_text())
+    record["spec"]["training"]["train_on"] = "train+devel"
+    (folder / "joined" / "run.json").write_text(json.dumps(record))
+    change(folder / "joined", lambda metrics: {**metrics, "macro_f1": 0.9876})
+    found = sections(comparison_report(folder, resamples=100))
+    (table,) = found.pop("Trained on train and devel")
+    assert [words(row[0]) for row in table.rows] == ["heads"]
+    assert rows(table)["heads"]["macro F1"] == "0.9876"
+    others = {heading: tables for heading, tables in sections(page).items() if not heading.startswith("Where")}
+    assert "Trained on train and devel" not in others
+    for heading, tables in others.items():
+        assert [table.rows for table in found[heading]] == [table.rows for table in tables], heading
+
+
+def test_training_that_did_not_help_is_told(complete: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(complete, folder)
+    for run in folder.iterdir():
+        change(run, lambda metrics: {**metrics, "training_helped": True})
+    told = "training did not help on devel"
+    assert not [text for text in sentences(folder) if told in text]
+    change(next(folder.glob("*_heads_*_4_*")), lambda metrics: {**metrics, "training_helped": False})
+    (text,) = [text for text in sentences(folder) if told in text]
+    assert "heads with 4 training documents (1 of 2 runs)" in text
+
+
+def sentences(folder: Path) -> list[str]:
+    """What the report says of its runs."""
+    blocks = comparison_report(folder, resamples=100).blocks
+    return [words(item) for block in blocks if isinstance(block, Bullets) for item in block.items]
 
 
 def front_of(folder: Path) -> list[float]:

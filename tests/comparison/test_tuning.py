@@ -200,6 +200,7 @@ def test_what_cannot_be_tuned(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -
         ("heads", {"batch": 3}, "fixed settings: batch"),
         ("heads", {"options.rank": 3}, "options of method 'heads': rank"),
         ("heads", {"epochs": 0}, "at least one epoch"),
+        ("heads", {"train_on": "train+devel"}, "trials are judged on devel"),
     ):
         with pytest.raises(ConfigError, match=message):
             setting_of(tiny, corpus_folder, method, **fixed)

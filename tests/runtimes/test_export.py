@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from adapters.helpers import BASES, trained_adapter
+from annotate.helpers import moved
 from bases import LABELS, TEXTS, TinyBase, free
 from cli.conftest import Cli, cli  # noqa: F401 - a fixture
 from comparing import assert_near
@@ -111,6 +112,21 @@ def test_one_graph_serves_adapters_that_share_its_heads(tiny: Tiny, tmp_path: Pa
         assert_near(found[inside], expected[inside])
         seen.append(found)
     assert not torch.allclose(seen[0], seen[1])
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_a_graph_takes_biases_of_labels(kind: str, tiny: Tiny, tmp_path: Path) -> None:
+    pytest.importorskip("openvino" if kind == "openvino" else "onnxruntime")
+    base = tiny("bi-bert").base
+    adapter = moved(base, "label-embeddings", LABELS, {"label_bias": True}, 1).adapter
+    parts = adapter.plug(base)
+    batch, expected = laid_out(base, parts, TEXTS, 3)
+    folder = export_graph(base, adapter.merged_parts(base.parts), tmp_path, kind, label_vectors=adapter.baked)  # type: ignore[arg-type]
+    record, run = running(folder)
+    assert record.inputs["label_vectors"] == ["labels", f"hidden={base.hidden_size + 1}"]
+    found = torch.from_numpy(run(feed(batch, load_file(folder / "label_vectors.safetensors")["label_vectors"])))
+    inside = valid_spans(batch.lengths, base.max_width)
+    assert_near(found[inside], expected[inside])
 
 
 @pytest.mark.parametrize("name", ["bi-bert", "uni-bert"])

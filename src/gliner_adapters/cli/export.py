@@ -71,12 +71,13 @@ def _as_gliner(
         trained = load_adapter(adapter, revision=revision, allow_pickle=allow_pickle)
         loaded, parts = trained.base, trained.adapter.unbake().merged_parts(trained.base.parts)
         texts = label_texts(trained.adapter.labels, trained.adapter.options.label_style)
+        inputs = trained.adapter.label_inputs(loaded)
         hint = f"; labels: {json.dumps(texts, ensure_ascii=False)}; threshold: {trained.config.threshold:g}"
     else:
         assert base is not None
         loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle)
-        parts, hint = loaded.parts, ""
-    export_gliner(loaded, parts, output)
+        parts, hint, inputs = loaded.parts, "", None
+    export_gliner(loaded, parts, output, inputs)
     return f'load it with GLiNER.from_pretrained("{output}"){hint}'
 
 

@@ -17,6 +17,7 @@ from operator import itemgetter
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gliner_adapters.errors import ConfigError
@@ -329,7 +330,7 @@ class Engine:
                     ranges[profile] = np.arange(size, size + len(tables[-1]))
                     size += len(tables[-1])
             rows.append(np.concatenate([ranges[task.profile] for task in each.tasks]))
-        return torch.cat(tables), _padded(rows)
+        return _joined(tables), _padded(rows)
 
     def _label_vectors(self, schedule: Schedule, profile: Profile, owner: Source | None) -> Tensor:
         """The label vectors of a source in a bi-encoder."""
@@ -353,6 +354,12 @@ class Engine:
         if self.load is None:
             raise ConfigError("this engine has nowhere to load adapters from")
         return self.load(profile)
+
+
+def _joined(tables: list[Tensor]) -> Tensor:
+    """Label vectors as one table; those without biases get biases of zero where others have some."""
+    widest = max(table.shape[1] for table in tables)
+    return torch.cat([F.pad(table, (0, widest - table.shape[1])) for table in tables])
 
 
 def _padded(rows: list[np.ndarray]) -> np.ndarray:

@@ -252,7 +252,8 @@ def with_label_vectors(parts: Parts, base: Base, label_inputs: tuple[Tensor, Ten
     """In a bi-encoder, label vectors are constants; they are made here if the adapter is not baked."""
     if base.architecture == "uni" or parts.label_vectors is not None:
         return parts
-    return replace(parts, label_vectors=label_vectors(parts, label_inputs, None), label_encoder=None, label_head=None)
+    vectors = label_vectors(parts, label_inputs, None)
+    return replace(parts, label_vectors=vectors, label_encoder=None, label_head=None, label_bias=None)
 
 
 def _unwrapped(encoder: TextEncoder, own: TextEncoder) -> tuple[TextEncoder, LayerPrompts | None, Tensor | None]:

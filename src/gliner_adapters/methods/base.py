@@ -31,7 +31,10 @@ from gliner_adapters.model.parts import LabelEncoder, unused_parameters
 from gliner_adapters.model.tokens import LabelStyle
 
 #: Ingredients that only make label vectors. In a bi-encoder they are not needed once an adapter is baked.
-PRODUCERS = ("label_encoder", "label_head", "label_table", "label_transform", "label_prompts", "label_deltas")
+PRODUCERS = (
+    *("label_encoder", "label_head", "label_table", "label_transform", "label_prompts", "label_deltas"),
+    "label_bias",  # which is baked with them
+)
 
 
 class Options(BaseModel):
@@ -43,6 +46,13 @@ class Options(BaseModel):
     """What the model reads for a label: ``name``, ``description`` or ``name: description``."""
 
 
+class LabelOptions(Options):
+    """Options of techniques of the label side."""
+
+    label_bias: bool = False
+    """Train a number for each label, too, that is added to its scores."""
+
+
 class Adapter(nn.Module):
     """The trained pieces of one technique on one base for one set of labels.
 
@@ -51,7 +61,8 @@ class Adapter(nn.Module):
         architectures: the kinds of base it works on.
         labels: the labels, in the order of the label axis.
         options: hyper-parameters.
-        baked: ``(C, D)`` label vectors, once :meth:`bake` was called; ``None`` before, and in uni-encoders.
+        baked: ``(C, D)`` label vectors, once :meth:`bake` was called; ``None`` before, and in uni-encoders. With
+            biases of labels ``(C, D + 1)``.
         deployable: what makes the label vectors was dropped; such an adapter reads but cannot be trained.
     """
 
@@ -100,6 +111,14 @@ class Adapter(nn.Module):
         """
         return 0
 
+    def rate_share(self, name: str) -> float:
+        """What a trained parameter learns at, as a share of its ingredient's rate."""
+        return 1.0
+
+    def fixed(self) -> dict[str, Tensor]:
+        """Tensors that were made when the adapter was, are never trained, and belong to it: saved with it."""
+        return {}
+
     def merged_parts(self, parts: Parts) -> Parts:
         """:meth:`parts` with deltas added to the weights: what a program can load that knows no adapters.
 
@@ -117,7 +136,7 @@ class Adapter(nn.Module):
         """The parts that a pass with this adapter runs through; baked label vectors are used where they exist."""
         parts = self.parts(base.parts)
         if self.baked is not None:
-            parts = replace(parts, label_vectors=self.baked, label_encoder=None, label_head=None)
+            parts = replace(parts, label_vectors=self.baked, label_encoder=None, label_head=None, label_bias=None)
         return parts
 
     def label_inputs(self, base: Base) -> tuple[Tensor, Tensor] | None:
@@ -136,6 +155,10 @@ class Adapter(nn.Module):
         for name, parameter in self.trained().items():
             groups.setdefault(name.split(".", 1)[0], []).append(parameter)
         return groups
+
+    def label_width(self, base: Base) -> int:
+        """Numbers in a label's vector, its bias included."""
+        return base.hidden_size + (self.parts(base.parts).label_bias is not None)
 
     def leaves_text_alone(self, base: Base) -> bool:
         """Whether word vectors are the base's own, so that they can be computed once and shared."""
@@ -198,6 +221,12 @@ def _steady_chance() -> Iterator[None]:
         yield
     finally:
         torch.set_rng_state(state)
+
+
+def fresh_bias(adapter: Adapter) -> nn.Parameter | None:
+    """A bias for each label, zero at first, where the options ask for it."""
+    assert isinstance(adapter.options, LabelOptions)
+    return nn.Parameter(torch.zeros(len(adapter.labels))) if adapter.options.label_bias else None
 
 
 Part = TypeVar("Part", bound=nn.Module)

@@ -13,7 +13,7 @@ from gliner_adapters.methods.rows import RowsInUse
 from gliner_adapters.model import Base
 
 #: Ingredients that hold numbers of single labels, and mean nothing for others.
-LABEL_BOUND = ("label_table",)
+LABEL_BOUND = ("label_table", "label_bias")
 
 
 @torch.no_grad()
@@ -43,6 +43,8 @@ def carry_over(adapter: Adapter, base: Base, labels: Sequence[Label]) -> Adapter
     for name, parameter in other.trained().items():
         if name.split(".", 1)[0] not in LABEL_BOUND and name.rpartition(".")[0] not in vocabularies:
             parameter.copy_(trained[name])
+    for name, tensor in other.fixed().items():
+        tensor.copy_(adapter.fixed()[name])
     for name, rows in _vocabularies(other).items():
         rows.follow(vocabularies[name])
     return other.eval()

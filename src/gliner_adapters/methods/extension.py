@@ -19,14 +19,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from gliner_adapters.methods.base import Adapter, Options, own_copy, plain_label_encoder
+from gliner_adapters.methods.base import Adapter, LabelOptions, fresh_bias, own_copy, plain_label_encoder
 from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import LABEL_STYLES
 from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.parts import LabelEncoder
 
 
-class ExtensionOptions(Options):
+class ExtensionOptions(LabelOptions):
     """Options of the extension."""
 
     heads: bool = True
@@ -41,7 +41,7 @@ class Extension(Adapter):
     architectures = ("bi",)
     options_type = ExtensionOptions
     search_space = {"label_style": LABEL_STYLES}  # noqa: RUF012
-    learning_rates = {"label_transform": 1e-3, "span_head": 5e-4, "label_head": 5e-4}  # noqa: RUF012
+    learning_rates = {"label_transform": 1e-3, "span_head": 5e-4, "label_head": 5e-4, "label_bias": 1e-2}  # noqa: RUF012
     options: ExtensionOptions
 
     def build(self, base: Base) -> None:
@@ -53,6 +53,7 @@ class Extension(Adapter):
         # An unknown piece stands for a word of the label, so it is no special token here.
         special = [i for i in tokenizer.all_special_ids if i != tokenizer.unk_token_id]
         self.label_transform: LabelTransform | None = LabelTransform(encoder.word_embeddings.embedding_dim, special)
+        self.label_bias = fresh_bias(self)
         if self.options.heads:
             self.span_head = own_copy(base.parts.span_head)
             self.label_head = own_copy(base.parts.label_head)
@@ -62,6 +63,7 @@ class Extension(Adapter):
         if self.label_transform is not None:
             encoder = plain_label_encoder(parts, self.name)
             parts = replace(parts, label_encoder=RewritingLabelEncoder(encoder, self.label_transform))
+        parts = replace(parts, label_bias=self.label_bias)
         if not self.options.heads:
             return parts
         return replace(parts, span_head=self.span_head, label_head=self.label_head)

@@ -31,7 +31,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.methods.base import Adapter, Options, plain_label_encoder
+from gliner_adapters.methods.base import Adapter, LabelOptions, fresh_bias, plain_label_encoder
 from gliner_adapters.methods.prompt_encoder import Pooling, PromptEncoder
 from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import LABEL_STYLES, Choice, Whole
@@ -40,7 +40,7 @@ from gliner_adapters.model.parts import LabelEncoder
 from gliner_adapters.model.tokens import label_texts
 
 
-class InjectionBiOptions(Options):
+class InjectionBiOptions(LabelOptions):
     """Options of injection into the label branch.
 
     ``label_style`` is what the label encoder itself reads; the prompts are made from the description, or from the
@@ -71,7 +71,7 @@ class InjectionBi(Adapter):
         "pooling": Choice(get_args(Pooling)),
         "gated": Choice((True, False)),
     }
-    learning_rates = {"label_prompts": 1e-3}  # noqa: RUF012
+    learning_rates = {"label_prompts": 1e-3, "label_bias": 1e-2}  # noqa: RUF012
     options: InjectionBiOptions
 
     def build(self, base: Base) -> None:
@@ -87,6 +87,7 @@ class InjectionBi(Adapter):
         self.label_prompts: LabelPrompts | None = LabelPrompts(
             encoder.word_embeddings.weight, *_descriptions(self, base), opening=_opening(base), options=options
         )
+        self.label_bias = fresh_bias(self)
 
     @property
     def starts_as_base(self) -> bool:
@@ -98,7 +99,9 @@ class InjectionBi(Adapter):
         if self.label_prompts is None:
             return parts
         encoder = plain_label_encoder(parts, self.name)
-        return replace(parts, label_encoder=PromptedLabelEncoder(encoder, self.label_prompts))
+        return replace(
+            parts, label_encoder=PromptedLabelEncoder(encoder, self.label_prompts), label_bias=self.label_bias
+        )
 
 
 def _descriptions(adapter: Adapter, base: Base) -> tuple[Tensor, Tensor]:

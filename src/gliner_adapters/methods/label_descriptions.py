@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from gliner_adapters.methods.base import Adapter, Options, own_copy
+from gliner_adapters.methods.base import Adapter, LabelOptions, fresh_bias, own_copy
 from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.rows import RowsInUse
 from gliner_adapters.methods.search import LABEL_STYLES
@@ -25,7 +25,7 @@ from gliner_adapters.model import Base, Parts
 from gliner_adapters.model.tokens import LabelStyle
 
 
-class LabelDescriptionsOptions(Options):
+class LabelDescriptionsOptions(LabelOptions):
     """Options of label descriptions."""
 
     label_style: LabelStyle = "description"
@@ -39,7 +39,7 @@ class LabelDescriptions(Adapter):
     architectures = ("bi",)
     options_type = LabelDescriptionsOptions
     search_space = {"label_style": LABEL_STYLES}  # noqa: RUF012
-    learning_rates = {"label_encoder": 1e-5, "label_head": 2.5e-3}  # noqa: RUF012
+    learning_rates = {"label_encoder": 1e-5, "label_head": 2.5e-3, "label_bias": 1e-2}  # noqa: RUF012
 
     def build(self, base: Base) -> None:
         """Start from the base."""
@@ -50,10 +50,11 @@ class LabelDescriptions(Adapter):
         rows = RowsInUse(base.parts.label_encoder.word_embeddings, read)
         self.label_encoder.transformer.model.set_input_embeddings(rows)
         self.label_head = own_copy(base.parts.label_head)
+        self.label_bias = fresh_bias(self)
 
     def parts(self, parts: Parts) -> Parts:
         """The label side is the adapter's."""
-        return replace(parts, label_encoder=self.label_encoder, label_head=self.label_head)
+        return replace(parts, label_encoder=self.label_encoder, label_head=self.label_head, label_bias=self.label_bias)
 
     def merged_parts(self, parts: Parts) -> Parts:
         """A label encoder with a plain vocabulary."""

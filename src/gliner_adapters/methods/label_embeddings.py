@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gliner_adapters.methods.base import Adapter, Options, own_copy
+from gliner_adapters.methods.base import Adapter, LabelOptions, fresh_bias, own_copy
 from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import LABEL_STYLES, Choice
 from gliner_adapters.model import Base, Parts
@@ -25,7 +25,7 @@ from gliner_adapters.model.parts import LabelEncoder
 from gliner_adapters.model.tokens import LabelStyle
 
 
-class LabelEmbeddingsOptions(Options):
+class LabelEmbeddingsOptions(LabelOptions):
     """Options of label embeddings."""
 
     label_style: LabelStyle = "description"
@@ -41,7 +41,7 @@ class LabelEmbeddings(Adapter):
     architectures = ("bi",)
     options_type = LabelEmbeddingsOptions
     search_space = {"label_style": LABEL_STYLES, "initialisation": Choice(("encoded", "random"))}  # noqa: RUF012
-    learning_rates = {"label_table": 1e-3, "label_head": 4e-3}  # noqa: RUF012
+    learning_rates = {"label_table": 1e-3, "label_head": 4e-3, "label_bias": 1e-2}  # noqa: RUF012
     options: LabelEmbeddingsOptions
 
     def build(self, base: Base) -> None:
@@ -54,6 +54,7 @@ class LabelEmbeddings(Adapter):
             vectors = torch.randn_like(vectors) * vectors.std()
         self.label_table: LabelTable | None = LabelTable(vectors)
         self.label_head = own_copy(base.parts.label_head)
+        self.label_bias = fresh_bias(self)
 
     @property
     def starts_as_base(self) -> bool:
@@ -62,7 +63,7 @@ class LabelEmbeddings(Adapter):
 
     def parts(self, parts: Parts) -> Parts:
         """The table stands in the label encoder's place."""
-        return replace(parts, label_encoder=self.label_table, label_head=self.label_head)
+        return replace(parts, label_encoder=self.label_table, label_head=self.label_head, label_bias=self.label_bias)
 
 
 class LabelTable(LabelEncoder):

@@ -34,7 +34,7 @@ def score_columns(
         head: GLiNER's `span_rep_layer`.
         words: ``(N, D)`` packed word vectors.
         lengths: words in each passage, summing to N.
-        vectors: ``(T, D)`` all label vectors of the batch.
+        vectors: ``(T, D)`` all label vectors of the batch; one column more holds biases.
         columns: ``(B, C)`` which of them each passage is scored against, on the CPU; -1 where it has fewer than C.
         max_width: K.
 

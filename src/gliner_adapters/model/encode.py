@@ -70,7 +70,7 @@ def label_vectors(parts: Parts, inputs: tuple[Tensor, Tensor] | None, in_text: T
         in_text: ``(B, C, D)`` as read off the text (uni-encoders).
 
     Returns:
-        ``(C, D)``, or ``(B, C, D)`` where labels stand in the text.
+        ``(C, D)``, or ``(B, C, D)`` where labels stand in the text; ``(C, D + 1)`` where labels have biases.
     """
     if parts.label_vectors is not None:
         return parts.label_vectors
@@ -79,4 +79,7 @@ def label_vectors(parts: Parts, inputs: tuple[Tensor, Tensor] | None, in_text: T
         assert in_text is not None
         return parts.label_head(in_text)
     assert inputs is not None
-    return parts.label_head(parts.label_encoder(*inputs))
+    vectors = parts.label_head(parts.label_encoder(*inputs))
+    if parts.label_bias is None:
+        return vectors
+    return torch.cat([vectors.float(), parts.label_bias.unsqueeze(1)], 1)

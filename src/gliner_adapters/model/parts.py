@@ -70,7 +70,9 @@ class Parts:
         label_encoder: label texts to vectors; ``None`` in a uni-encoder, whose labels stand in the text.
         span_head: GLiNER's `span_rep_layer`.
         label_head: GLiNER's `prompt_rep_layer`; ``None`` only where ``label_vectors`` are given.
-        label_vectors: ``(C, D)`` constants that replace label encoder and label head (a baked adapter).
+        label_bias: ``(C,)`` what is added to the logits of each label (bi-encoders); ``None`` for nothing.
+        label_vectors: ``(C, D)`` constants that replace label encoder and label head (a baked adapter); with biases
+            ``(C, D + 1)``, the last column.
     """
 
     text_encoder: TextEncoder
@@ -78,6 +80,7 @@ class Parts:
     span_head: nn.Module
     label_head: nn.Module | None
     label_vectors: Tensor | None = None
+    label_bias: Tensor | None = None
 
 
 def split_network(network: Any) -> Parts:

@@ -45,7 +45,7 @@ def score_spans(head: nn.Module, words: Tensor, lengths: list[int], labels: Tens
         head: GLiNER's `span_rep_layer`.
         words: ``(N, D)`` packed word vectors.
         lengths: words in each passage, summing to N.
-        labels: ``(C, D)`` label vectors, or ``(B, C, D)`` with a set for each passage.
+        labels: ``(C, D)`` label vectors, or ``(B, C, D)`` with a set for each passage; one column more holds biases.
         max_width: K.
 
     Returns:
@@ -89,10 +89,13 @@ def _own_forward(head: nn.Module, words: Tensor, lengths: list[int], labels: Ten
         ends = starts + torch.arange(max_width, device=words.device).repeat(size)
         span_idx = torch.stack([starts, ends], -1) * (ends < size).unsqueeze(-1)
         spans = head(torch.stack([of_passage[i] for i in rows]), span_idx.expand(len(rows), -1, -1))  # (B, W, K, D)
+        vectors, bias = _without_bias(labels if labels.dim() == 2 else labels[rows], spans.shape[-1])
         if labels.dim() == 2:
-            scores = torch.einsum("BWKD,CD->BWKC", spans, labels.to(spans.dtype))
+            scores = torch.einsum("BWKD,CD->BWKC", spans, vectors.to(spans.dtype))
         else:
-            scores = torch.einsum("BWKD,BCD->BWKC", spans, labels[rows].to(spans.dtype))
+            scores = torch.einsum("BWKD,BCD->BWKC", spans, vectors.to(spans.dtype))
+        if bias is not None:
+            scores = scores.float() + (bias if labels.dim() == 2 else bias[:, None, None])
         for i, of_row in zip(rows, scores, strict=True):
             logits[i] = of_row
     return torch.cat([rows for rows in logits if rows is not None]).float()
@@ -139,9 +142,15 @@ def factors(head: SpanMarkerV0, words: Tensor, labels: Tensor) -> tuple[Tensor, 
     width = words.shape[-1]
     starts = F.linear(_project(head.project_start, words).relu(), first.weight[:, :width], first.bias)
     ends = F.linear(_project(head.project_end, words).relu(), first.weight[:, width:])
+    labels, own = _without_bias(labels, second.out_features)
     readers = F.linear(labels, second.weight.t())  # W₂ᵀ p
     bias = F.linear(labels, second.bias.unsqueeze(0)).squeeze(-1)  # p · b₂
-    return starts, ends, readers, bias
+    return starts, ends, readers, bias if own is None else bias.float() + own
+
+
+def _without_bias(labels: Tensor, width: int) -> tuple[Tensor, Tensor | None]:
+    """Label vectors ``(..., C, D)``, and the biases ``(..., C)`` that may stand in one column more."""
+    return (labels, None) if labels.shape[-1] == width else (labels[..., :width], labels[..., width].float())
 
 
 def _project(layers: nn.Module, words: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ def export_graph(
         kind: the format.
         labels: of an adapter.
         label_style: how an adapter on a uni-encoder reads them.
-        label_vectors: ``(C, D)`` of an adapter on a bi-encoder, baked.
+        label_vectors: ``(C, D)`` of an adapter on a bi-encoder, baked; with biases of labels ``(C, D + 1)``.
         threshold: of an adapter.
         segment: how texts are to be cut; by default as the base was pretrained.
 
@@ -109,7 +109,10 @@ def export_graph(
     pooling = base.config.subtoken_pooling
     if pooling not in ("first", "last"):
         raise ConfigError(f"a base with sub-token pooling {pooling!r} cannot be exported: only first and last can")
-    graph = (PassGraph if base.architecture == "bi" else JointPassGraph)(parts, base.max_width)
+    width = base.hidden_size if label_vectors is None else label_vectors.shape[1]
+    graph = (
+        PassGraph(parts, base.max_width, width) if base.architecture == "bi" else JointPassGraph(parts, base.max_width)
+    )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     file = _write(graph, folder, kind)
@@ -123,7 +126,10 @@ def export_graph(
         format=kind,
         graph=file.name,
         architecture=base.architecture,
-        inputs={name: list(axes) + _fixed(name, base) for name, axes in graph.axes.items()},
+        inputs={
+            name: list(axes) + ([f"hidden={width}"] if name == "label_vectors" else [])
+            for name, axes in graph.axes.items()
+        },
         output=("logits", ["words", f"widths={base.max_width}", "labels"]),
         max_width=base.max_width,
         subtoken_pooling=pooling,
@@ -146,8 +152,3 @@ def _write(graph: PassGraph, folder: Path, kind: Format) -> Path:
         return folder / ONNX_FILE
     write_openvino(graph, folder / OPENVINO_FILE)
     return folder / OPENVINO_FILE
-
-
-def _fixed(name: str, base: Base) -> list[str]:
-    """The axis of an input that always has the same size."""
-    return [f"hidden={base.hidden_size}"] if name == "label_vectors" else []

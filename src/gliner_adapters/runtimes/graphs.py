@@ -62,7 +62,8 @@ class PassGraph(nn.Module):
     """A pass of a bi-encoder: any label vectors, so one graph serves all adapters that share its heads.
 
     ``input_ids``, ``attention_mask`` ``(B, L)``; ``word_rows`` ``(N,)``: for each word of the batch the row of its
-    sub-token among the B * L, or -1 for a word without any; ``label_vectors`` ``(C, D)``. To ``logits`` ``(N, K, C)``.
+    sub-token among the B * L, or -1 for a word without any; ``label_vectors`` ``(C, D)``, with biases of labels
+    ``(C, D + 1)``. To ``logits`` ``(N, K, C)``.
     """
 
     axes: dict[str, tuple[str, ...]] = {  # noqa: RUF012
@@ -72,7 +73,7 @@ class PassGraph(nn.Module):
     }
     output = ("logits", ("words", "", "labels"))
 
-    def __init__(self, parts: Parts, max_width: int) -> None:
+    def __init__(self, parts: Parts, max_width: int, label_width: int | None = None) -> None:
         super().__init__()
         check_encoder(parts.text_encoder)
         if parts.text_encoder.rnn is not None:
@@ -81,8 +82,11 @@ class PassGraph(nn.Module):
             kind = type(parts.span_head.span_rep_layer).__name__
             raise ConfigError(f"the span head {kind} cannot be exported: only markerV0 heads have factorised scores")
         self.encoder = parts.text_encoder
-        self.head: Any = parts.span_head.span_rep_layer
+        head: Any = parts.span_head.span_rep_layer
+        self.head = head
         self.max_width = max_width
+        # What the head's last layer writes, and a bias where labels have one.
+        self.label_width = label_width or int(head.out_project[-1].out_features)
         self.eval()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, word_rows: Tensor, label_vectors: Tensor) -> Tensor:
@@ -234,13 +238,8 @@ def example(graph: EncoderGraph | PassGraph, inputs: int, length: int) -> dict[s
         "label_rows": rows[:, :2],
     }
     if isinstance(graph, PassGraph):
-        made["label_vectors"] = torch.linspace(-1, 1, 2 * _width(graph)).reshape(2, -1).sin()
+        made["label_vectors"] = torch.linspace(-1, 1, 2 * graph.label_width).reshape(2, -1).sin()
     return {name: made[name] for name in graph.axes}
-
-
-def _width(graph: PassGraph) -> int:
-    """D, the width of a label vector: what the head's last layer writes."""
-    return int(graph.head.out_project[-1].out_features)
 
 
 def _longest(encoder: TextEncoder) -> int:
