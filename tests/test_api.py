@@ -279,7 +279,7 @@ def test_smaller_draws_are_part_of_larger_ones() -> None:
     assert draw(documents, None, 3) is documents
     assert draw(documents, 20, 4) != draws[2]
     for limit in (0, -1, 51):
-        with pytest.raises(ConfigError, match=f"--limit {limit}: the training split has 50 documents"):
+        with pytest.raises(ConfigError, match=f"--limit {limit}: there are 50 training documents"):
             draw(documents, limit, 3)
 
 
