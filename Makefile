@@ -27,8 +27,8 @@ export PIP_NO_INPUT := 1
 .DELETE_ON_ERROR:
 .PHONY: help setup mpnet demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-load benchmark-memory \
-	benchmark-one-way benchmark-pubmed-reading benchmark-schema benchmark-segments benchmark-serving \
-	benchmark-speed page-images documents clean
+	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
+	benchmark-serving benchmark-speed page-images documents clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -127,6 +127,9 @@ benchmark-segments: $(INSTALLED) ## Score the embedded bases on abstracts, by se
 
 benchmark-one-way: $(INSTALLED) ## Measure reading with one adapter through each public method
 	$(BIN)/python -m benchmark.one_way --output benchmark/results/speed/one-way.json $(ARGS)
+
+benchmark-same-adapter: $(INSTALLED) ## Train on the same documents from every format and compare the adapters (minutes)
+	$(BIN)/python -m benchmark.same_adapter --output benchmark/results/formats/same-adapter.json $(ARGS)
 
 benchmark-pubmed-reading: $(INSTALLED) ## Read a file of 30,000 PubMed articles on one core
 	$(BIN)/python -m benchmark.pubmed_reading --output benchmark/results/formats/pubmed.json $(ARGS)

@@ -16,6 +16,7 @@ from benchmark.harness.script import RESULTS, SCRIPTS, run
 from benchmark.tables.bases import footprint_part, low_rank_part, start_part, zero_shot_part
 from benchmark.tables.capabilities import capability_table
 from benchmark.tables.comparison import comparison_part, comparison_summary
+from benchmark.tables.formats import format_table
 from benchmark.tables.guarantees import guarantees_part
 from benchmark.tables.inference import inference_part
 from benchmark.tables.reading import memory_part, one_way_part, segments_part
@@ -56,6 +57,7 @@ def document_parts(results: Path = RESULTS) -> dict[str, dict[str, str]]:
                 _read(results / "guarantees" / "core.json"), "../benchmark/results/guarantees/core.json"
             ),
         },
+        "docs/data.md": {"formats": format_table()},
         "docs/speed.md": {
             "speed": speed_part(speed["gliner"], speed["training"]),
             "inference": inference_part(inference),

@@ -117,6 +117,32 @@ def test_without_devel_the_threshold_is_a_half(tiny: Tiny, corpus_folder: Path, 
     assert not (tmp_path / "other").exists()
 
 
+def test_without_devel_some_of_train_is_held_out_and_on_record(
+    tiny: Tiny, corpus_folder: Path, tmp_path: Path, one_thread: None
+) -> None:
+    base = tiny("bi-bert").base
+    (corpus_folder / "devel.jsonl").unlink()
+    write_documents(toy_corpus(40), corpus_folder / "train.jsonl")
+    first, second, other = (
+        adapt(base, corpus_folder, "heads", output=tmp_path / name, config=quick(epochs=1, seed=seed), hold_out=0.2)
+        for name, seed in (("first", 1), ("second", 1), ("other", 2))
+    )
+    record = first.config.trained_on
+    count = record["held_out"]["documents"]
+    assert record["held_out"] == {"from": "train", "documents": count, "share": 0.2, "seed": 1}
+    assert 1 <= count <= 8
+    assert record["documents"] == 40 - count
+    assert "devel_macro_f1" in first.config.metrics
+    assert second.config.trained_on == first.config.trained_on
+    assert weights(tmp_path / "first") == weights(tmp_path / "second")
+    assert other.config.trained_on["held_out"]["seed"] == 2
+    whole = adapt(base, corpus_folder, "heads", output=tmp_path / "whole", config=quick(epochs=1), hold_out=0)
+    assert "held_out" not in whole.config.trained_on
+    assert (whole.config.threshold, whole.config.trained_on["documents"]) == (0.5, 40)
+    with pytest.raises(ConfigError, match="a share to hold out"):
+        adapt(base, corpus_folder, "heads", output=tmp_path / "bad", config=quick(), hold_out=1)
+
+
 def test_train_and_devel_together(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -> None:
     """The very run that a corpus gives whose training split holds both, and marked as what it is."""
     base, out, config = tiny("bi-bert").base, tmp_path / "out", quick(train_on="train+devel", threshold=0.3)
@@ -253,7 +279,7 @@ def test_smaller_draws_are_part_of_larger_ones() -> None:
     assert draw(documents, None, 3) is documents
     assert draw(documents, 20, 4) != draws[2]
     for limit in (0, -1, 51):
-        with pytest.raises(ConfigError, match=f"--limit {limit}: the training split has 50 documents"):
+        with pytest.raises(ConfigError, match=f"--limit {limit}: there are 50 training documents"):
             draw(documents, limit, 3)
 
 

@@ -13,12 +13,13 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from annotate.helpers import KINDS, OTHERS, family
-from bases import LABELS, RECIPES, TinyBase, free
+from bases import LABELS, RECIPES, TinyBase, build_encoder, free
 from gliner_adapters.adapters import describe, load_adapter, save_adapter
 from gliner_adapters.annotate import Annotator, Request
 from gliner_adapters.cli import app
 from gliner_adapters.methods import attach
 from gliner_adapters.model import load_base
+from gliner_adapters.pretraining import Recipe, pretrain
 from gliner_adapters.training import Reporter, TrainingConfig, train
 from gliner_adapters.training.checkpoints import tensors_of
 from training.toy import Stopper, quick, tensors_equal, toy_corpus
@@ -103,6 +104,35 @@ def run(tiny: Tiny, method: str, config: TrainingConfig, folder: Path, reporter:
     adapter = attach(method, base, LABELS)
     train(base, adapter, toy_corpus(), toy_corpus(8), config, folder=folder, resume=True, reporter=reporter)
     return tensors_of(adapter)
+
+
+def test_a_base_is_pretrained_there(tmp_path: Path) -> None:
+    """Through all stages: groups that share a pass, projection and the low-rank form on the GPU; it reads here."""
+    recipe = Recipe.model_validate(
+        {
+            "name": "tiny-gpu",
+            "architecture": "bi",
+            "encoder": f"encoder:{build_encoder('mpnet', tmp_path / 'text')}",
+            "label_encoder": f"encoder:{build_encoder('bert', tmp_path / 'labels', 40)}",
+            "hidden_size": 24,
+            "corpora": ["sample"],
+            "held_out": [],
+            "labels": {"sample": {tag: {"names": [tag]} for tag in ("Chemical", "Disease", "Gene", "CellLine")}},
+            "group_size": 4,
+            "sampling": {"sentences": 48, "most_tokens": 100, "window_share": 0.5},
+            "stages": [{"sentences": 16}],
+            "shipping": {"text_rank": 4, "label_rank": 2, "embedding_rank": 1, "stages": [{"sentences": 24}]},
+            "training": {"batch_size": 8, "checkpoint_steps": 2},
+        }
+    )
+    made = pretrain(recipe, tmp_path / "base", device="cuda")
+    assert made.record.trained_on["full"]["cost"]["peak_gpu_memory_mb"] > 0
+    on_gpu, on_cpu = (load_base(str(tmp_path / "base"), device=device) for device in ("cuda", "cpu"))
+    assert on_gpu.fingerprint == on_cpu.fingerprint
+    for one, other in zip(
+        *(Annotator(b, LABELS, threshold=0.1).annotate(free()) for b in (on_gpu, on_cpu)), strict=True
+    ):
+        assert_close(one, other, 0.1)
 
 
 def test_the_comparison_runs_there(tiny: Tiny, tmp_path: Path) -> None:

@@ -32,12 +32,15 @@ _HOMES = {
     "TrainedAdapter": "adapters",
     "TrainingConfig": "training",
     "adapt": "api",
+    "check_documents": "corpora",
     "evaluate": "api",
     "load_adapter": "adapters",
     "load_base": "model",
     "load_corpus": "corpora",
+    "mend_documents": "corpora",
     "read_documents": "documents",
     "save_adapter": "adapters",
+    "split_documents": "corpora",
     "user_corpus": "corpora",
     "write_documents": "documents",
 }
@@ -58,12 +61,15 @@ __all__ = [
     "TrainingConfig",
     "__version__",
     "adapt",
+    "check_documents",
     "evaluate",
     "load_adapter",
     "load_base",
     "load_corpus",
+    "mend_documents",
     "read_documents",
     "save_adapter",
+    "split_documents",
     "user_corpus",
     "write_documents",
 ]
@@ -72,7 +78,14 @@ if TYPE_CHECKING:
     from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter, save_adapter
     from gliner_adapters.annotate import AdapterLibrary, Annotator, Reading, Request
     from gliner_adapters.api import adapt, evaluate
-    from gliner_adapters.corpora import Corpus, load_corpus, user_corpus
+    from gliner_adapters.corpora import (
+        Corpus,
+        check_documents,
+        load_corpus,
+        mend_documents,
+        split_documents,
+        user_corpus,
+    )
     from gliner_adapters.documents import Document, Entity, Label, read_documents, write_documents
     from gliner_adapters.errors import GlinerAdaptersError
     from gliner_adapters.model import Base, load_base

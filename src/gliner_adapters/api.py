@@ -18,7 +18,7 @@ from accelerate import PartialState
 from gliner_adapters.adapters import TrainedAdapter, describe, load_adapter, save_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE
 from gliner_adapters.annotate import Annotator
-from gliner_adapters.corpora import Corpus, load_corpus
+from gliner_adapters.corpora import Corpus, load_corpus, split_documents
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import (
@@ -43,6 +43,10 @@ from gliner_adapters.training import FeatureStore, Hook, Meter, Reporter, Traini
 
 RUN_FOLDER = "run"
 RUN_FILE = "run.json"
+#: Share of the training documents that is held out where there is no devel split.
+HOLD_OUT = 0.1
+#: Of fewer documents none is held out: what is chosen on one or two says nothing.
+FEWEST_TO_PART = 20
 #: GLiNER's own threshold; scores there are reported beside those at the threshold in use.
 HALF = 0.5
 
@@ -56,6 +60,7 @@ def adapt(
     options: dict[str, Any] | None = None,
     config: TrainingConfig | None = None,
     limit: int | None = None,
+    hold_out: float = HOLD_OUT,
     data_dir: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -66,7 +71,8 @@ def adapt(
     """Train an adapter on a corpus's training split and save it.
 
     The development split chooses epoch and threshold, unless it is trained on (``config.train_on``); the test split is
-    not read.
+    not read. Without a development split, a share of the training documents is held out for that, drawn by the seed and
+    stratified by type; the adapter's record says so (``trained_on["held_out"]``).
 
     Args:
         base: a base, or what :func:`~gliner_adapters.load_base` loads it from.
@@ -76,6 +82,8 @@ def adapt(
         options: hyper-parameters of the technique.
         config: hyper-parameters of training.
         limit: train on so many documents only, drawn at random by the seed from what is trained on.
+        hold_out: share of the training documents to hold out where there is no devel split; 0 trains on all of them
+            to the last epoch, with a threshold of 0.5 or the given one.
         data_dir: where registered corpora lie.
         resume: go on with an unfinished run in ``output``.
         overwrite: replace what is in ``output``.
@@ -104,10 +112,13 @@ def adapt(
         reporter = None
     documents = corpus.documents("train")
     devel = corpus.documents("devel") if "devel" in corpus.splits else []
+    held_out: dict[str, Any] | None = None
     if config.train_on == "train+devel":
         _check_joined(devel, corpus, config, on_evaluation)
         documents, devel = [*documents, *devel], []
     documents = draw(documents, limit, config.seed)
+    if "devel" not in corpus.splits:
+        documents, devel, held_out = _held_out(documents, hold_out, config.seed)
     torch.manual_seed(config.seed)
     adapter = attach(method, base, corpus.labels, options)
     if not adapter.trained() and not devel:
@@ -130,12 +141,29 @@ def adapt(
             on_evaluation=on_evaluation,
             store=store,
         )
-        trained = _trained(adapter, base, corpus, len(documents), config, result)
+        trained = _trained(adapter, base, corpus, len(documents), config, result, held_out)
         if state.is_main_process:
             save_adapter(trained, folder)
             _write_run(run_folder, trained, config, result)
         state.wait_for_everyone()
     return trained
+
+
+def _held_out(
+    documents: list[Document], share: float, seed: int
+) -> tuple[list[Document], list[Document], dict[str, Any] | None]:
+    """Training documents, those held out of them to choose by, and the record of it.
+
+    Raises:
+        ConfigError: the share is none.
+    """
+    if not 0 <= share < 1:
+        raise ConfigError(f"expected a share to hold out of at least 0 and below 1, got {share!r}")
+    if not share or len(documents) < FEWEST_TO_PART:
+        return documents, [], None
+    parts = split_documents(documents, {"train": 1 - share, "devel": share}, seed=seed)
+    record = {"from": "train", "documents": len(parts["devel"]), "share": share, "seed": seed}
+    return parts["train"], parts["devel"], record
 
 
 def _check_joined(devel: list[Document], corpus: Corpus, config: TrainingConfig, on_evaluation: Hook | None) -> None:
@@ -148,7 +176,13 @@ def _check_joined(devel: list[Document], corpus: Corpus, config: TrainingConfig,
 
 
 def _trained(
-    adapter: Adapter, base: Base, corpus: Corpus, documents: int, config: TrainingConfig, result: TrainingResult
+    adapter: Adapter,
+    base: Base,
+    corpus: Corpus,
+    documents: int,
+    config: TrainingConfig,
+    result: TrainingResult,
+    held_out: dict[str, Any] | None,
 ) -> TrainedAdapter:
     """A trained adapter with what is known of it."""
     trained_on = {
@@ -160,6 +194,8 @@ def _trained(
         "seed": config.seed,
         "config": config.model_dump(exclude={"checkpoint_steps", "seed"}),
     }
+    if held_out is not None:
+        trained_on["held_out"] = held_out
     keys = ("epoch", "macro_f1", "micro_f1", "threshold")
     metrics = {f"devel_{key}": result.best[key] for key in keys} if result.best else {}
     if result.untrained:

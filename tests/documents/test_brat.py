@@ -143,7 +143,7 @@ def test_texts_and_annotations_alone(tmp_path: Path) -> None:
     assert report.skipped == 1
     assert report.repairs == {brat.UNANNOTATED: 1, brat.OTHER_FILES: 1}
     with pytest.raises(ConfigError, match="cannot tell the format"):
-        list(read_documents(folder(tmp_path / "texts", {"a.txt": "x"})))
+        list(read_documents(folder(tmp_path / "none", {"notes.md": "x"})))
 
 
 def zipped(files: dict[str, str]) -> bytes:
@@ -158,6 +158,11 @@ def zipped(files: dict[str, str]) -> bytes:
 def test_names_that_lead_out_of_an_archive_are_refused(name: str) -> None:
     with pytest.raises(DataError, match="leads out of it"):
         read_bytes(zipped({name: "x"}), "brat")
+
+
+def test_a_file_without_a_name_is_refused() -> None:
+    with pytest.raises(DataError, match="leads out of it"):
+        read_bytes(zipped({"a": "x"}).replace(b"a", b"\0"), "brat")
 
 
 def test_a_zip_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,6 +193,12 @@ def test_a_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="exists already"):
         write_documents([Document("y")], target, "brat")
     assert contents(target) == {"1.txt": b"x", "1.ann": b""}
+
+
+@pytest.mark.parametrize("name", [".hidden", "a/.b", "__MACOSX/x"])
+def test_a_document_is_not_written_as_a_file_that_reading_passes_over(name: str) -> None:
+    raw = write_bytes([Document("x", [], name)], "brat")
+    assert [document.text for document in read_bytes(raw, "brat")] == ["x"]
 
 
 @given(any_documents())

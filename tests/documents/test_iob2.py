@@ -248,3 +248,34 @@ def test_what_iob2_would_lose_is_refused(document: Document, message: str) -> No
     with pytest.raises(DataError) as caught:
         write_bytes([document], "iob2")
     assert message in str(caught.value)
+
+
+COMMENTED = b"""# a title
+
+# newdoc id = a
+# sent_id = s-1
+# text = Aspirin cures
+Aspirin\tB-Chemical
+cures\tO
+
+# sent_id = s-2
+# O
+#\tO
+asthma\tB-Disease
+
+# the end
+"""
+
+
+def test_comments_are_kept_and_give_ids() -> None:
+    first, second = read_bytes(COMMENTED, "iob2")
+    assert (first.id, first.text, [e.key for e in first.entities]) == ("s-1", "Aspirin cures", [(0, 7, "Chemical")])
+    assert (second.id, second.text) == ("s-2", "# # asthma")
+    assert write_bytes([first, second], "iob2") == COMMENTED
+
+
+def test_a_number_sign_is_a_word() -> None:
+    for raw in (b"# O\n1 B-X\n\n", b"#\tO\n1\tB-X\n\n", b"#a=1 O\n1 B-X\n\n"):
+        (document,) = read_bytes(raw, "iob2")
+        assert document.text.startswith("#")
+        assert write_bytes([document], "iob2") == raw

@@ -59,6 +59,27 @@ FILES: dict[str, tuple[str, str, str, list[list[tuple[int, int, str]]]]] = {
         "jsonl",
         [ASPIRIN],
     ),
+    "Label Studio": (
+        "a.json",
+        '[{"id": 1, "data": {"text": "Aspirin."}, "annotations": [{"result": [{"type": "labels", "value": '
+        '{"start": 0, "end": 7, "text": "Aspirin", "labels": ["Chemical"]}}]}], "predictions": []}]',
+        "label-studio",
+        [ASPIRIN],
+    ),
+    "Label Studio, short": (
+        "a.json",
+        '[{"text": "Aspirin.", "id": 1, "label": [{"start": 0, "end": 7, "text": "Aspirin", "labels": ["Chemical"]}], '
+        '"annotator": 1, "annotation_id": 4}, {"text": "No.", "id": 2, "annotator": 1, "annotation_id": 5}]',
+        "label-studio",
+        [ASPIRIN, []],
+    ),
+    "Label Studio, predicted": (
+        "a.jsonl",
+        '{"data": {"abstract": "Aspirin."}, "predictions": [{"result": [{"type": "labels", "score": 0.5, "value": '
+        '{"start": 0, "end": 7, "labels": ["Chemical"]}}]}]}',
+        "label-studio",
+        [ASPIRIN],
+    ),
     "our own": (
         "a.jsonl",
         '{"text": "Aspirin.", "entities": [{"start": 0, "end": 7, "label": "Chemical"}]}',
@@ -100,7 +121,13 @@ def test_what_was_not_accepted_is_counted() -> None:
 
 @pytest.mark.parametrize(
     ("field", "other"),
-    [("label", "doccano"), ("spans", "prodigy"), ("ents", "spacy-json"), ("passages", "bioc")],
+    [
+        ("label", "doccano"),
+        ("spans", "prodigy"),
+        ("ents", "spacy-json"),
+        ("passages", "bioc"),
+        ("annotations", "label-studio"),
+    ],
 )
 def test_annotation_in_another_form_is_never_kept_aside(field: str, other: str) -> None:
     raw = json.dumps({"text": "Aspirin.", field: [[0, 7, "Chemical"]]}).encode()
@@ -166,7 +193,7 @@ def test_annotations_of_several_parts(way: str, entities: list[tuple[int, int]],
     assert sum(report.repairs.values()) == 1
 
 
-@pytest.mark.parametrize("name", ["doccano", "prodigy", "spacy-json"])
+@pytest.mark.parametrize("name", ["doccano", "label-studio", "prodigy", "spacy-json"])
 @settings(max_examples=60, deadline=None)
 @given(document=any_documents())
 def test_texts_and_entities_come_back(name: str, document: Document) -> None:
@@ -178,7 +205,9 @@ def test_texts_and_entities_come_back(name: str, document: Document) -> None:
         assert again.id == document.id
     assert (report.documents, report.entities) == (2, 2 * len(document.entities))
     told = report.changes["score left out"]
-    assert told == (0 if name == "prodigy" else 2 * sum(e.score is not None for e in document.entities))
+    assert told == (
+        0 if name in ("label-studio", "prodigy") else 2 * sum(e.score is not None for e in document.entities)
+    )
 
 
 def test_gliner_counts_words() -> None:

@@ -68,7 +68,7 @@ def entity(**fields: Any) -> str:
     ("line", "message"),
     [
         ("{'text': 1}", "not JSON: Expecting property name enclosed in double quotes at column 2"),
-        ("[1]", "expected a JSON object on this line, found a list"),
+        ("[1]", "expected this line to be an object, found a list"),
         ("{}", "expected a string in field 'text', found nothing"),
         ('{"text": 3}', "expected a string in field 'text', found a number"),
         ('{"text": "a", "entities": {}}', "expected a list in field 'entities', found an object"),

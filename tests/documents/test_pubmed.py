@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gliner_adapters.documents import Document, ReadReport, WriteReport, read_documents
-from gliner_adapters.documents.formats import bioc_json, pubmed
+from gliner_adapters.documents.formats import bioc_documents, pubmed
 from gliner_adapters.errors import DataError, GlinerAdaptersError
 
 from .helpers import read_bytes, write_bytes
@@ -65,7 +65,7 @@ def test_the_other_formats_get_the_passages() -> None:
     for name in ("bioc", "bioc-xml"):
         (again,) = read_bytes(write_bytes(document, name, report=report), name)
         assert (again.text, again.meta["bioc"]) == (document[0].text, document[0].meta["bioc"])
-    assert bioc_json.METADATA not in report.changes  # the infons say all of it
+    assert bioc_documents.METADATA not in report.changes  # the infons say all of it
     lines = write_bytes(document, "pubtator").decode().splitlines()
     assert lines[:2] == ["1|t|Uptake of HO β.", "1|a|At 10 cells x=2. None."]
 

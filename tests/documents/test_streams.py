@@ -29,13 +29,15 @@ from gliner_adapters.errors import ConfigError, DataError
         ("x.PubTator", "pubtator"),
         ("x.jsonl.gz", "jsonl"),
         ("x.ndjson", "jsonl"),
+        ("x.txt", "txt"),
+        ("x.txt.gz", "txt"),
     ],
 )
 def test_endings_tell_the_format(path: str, name: str) -> None:
     assert detect_format(path) == detect_format(Path(path)) == name
 
 
-@pytest.mark.parametrize("path", ["x.txt", "x", "tsv", "x.gz", "-"])
+@pytest.mark.parametrize("path", ["x.dat", "x", "tsv", "x.gz", "-"])
 def test_unknown_endings_are_refused(path: str) -> None:
     with pytest.raises(ConfigError, match=r"name (the format|it)"):
         detect_format(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gliner_adapters.documents import ReadReport, read_documents
-from gliner_adapters.documents.formats import xml_stream
+from gliner_adapters.documents.formats import xml_source, xml_stream
 from gliner_adapters.errors import DataError
 
 from .helpers import read_bytes
@@ -93,7 +93,7 @@ def test_text_of_great_length_is_refused() -> None:
 )
 def test_a_bomb_takes_bounded_memory(filler: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A small file that unpacks to a lot, before the first record, between two and within one."""
-    monkeypatch.setattr(xml_stream, "MAX_RECORD", 1 << 20)
+    monkeypatch.setattr(xml_source, "MAX_RECORD", 1 << 20)
     bomb = filler * ((16 << 20) // len(filler))
     for before in (b"", b"<PubmedArticleSet>", b"<PubmedArticleSet><PubmedArticle>"):
         path = tmp_path / "bomb.xml.gz"
@@ -111,7 +111,7 @@ def test_a_wide_file_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
         "</PubmedArticle>", "</PubmedArticle>\n<!-- -->\n"
     )
     for size in (1, 2, 3, 7):
-        monkeypatch.setattr(xml_stream, "_CHUNK", size)
+        monkeypatch.setattr(xml_source, "_CHUNK", size)
         records = list(
             xml_stream.XmlRecords(io.BytesIO(content.encode()), "x", sets={"PubmedArticleSet": ["PubmedArticle"]})
         )

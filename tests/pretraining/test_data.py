@@ -275,13 +275,13 @@ def windows_of(
 
 
 def test_neighbouring_sentences_make_a_window(tmp_path: Path, reader: Base) -> None:
-    text = "Vosarin is new here. We gave vosarin daily. No more. The colitis went away."
+    text = "Vosarin is new here. We gave vosarin daily. Nil. The colitis went away."
     source, windows = windows_of(tmp_path, reader, text, "C:Vosarin", "C:vosarin", "D:colitis")
     (whole,) = windows.passages
     assert letters("".join(words_of(reader, whole))) == letters(text)
     assert windows.sizes == [4], "the short one goes along"
     assert len(source.passages) == 3
-    assert [words_of(reader, whole)[first].strip() for first, _, _ in whole.spans] == ["Vosarin", "vosarin", "colitis"]
+    assert [letters(words_of(reader, whole)[first]) for first, _, _ in whole.spans] == ["vosarin", "vosarin", "colitis"]
     assert [label for _, _, label in whole.spans] == [0, 0, 1]
     # It is what the document gives when it is read as one input.
     (read,) = Segmenter(reader, load_corpus("sample").labels, "window").passages([Document(text)])

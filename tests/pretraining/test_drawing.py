@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gliner_adapters.pretraining.counts import draw_counts
+from gliner_adapters.pretraining.counts import draw_counts, draw_window_counts
 from gliner_adapters.pretraining.data import Source
 from gliner_adapters.pretraining.drawing import Group, draw_labels, plan_steps, word_label
 from gliner_adapters.pretraining.recipe import LabelDrawing, TypeTexts

@@ -246,6 +246,9 @@ def test_benchmarks_are_held_out_unless_said_otherwise() -> None:
         ({"labels": {"sample": {**SAMPLE_LABELS, "Gene": {"names": [" "]}}}}, "Gene has an empty text"),
         ({"architecture": "uni", "training": {"learning_rates": {"label_encoder": 1e-4}}}, "has no label_encoder"),
         ({"training": {"epochs": 3}}, "epochs"),
+        ({"architecture": "uni", "label_encoder": "encoder:minilm"}, "label_encoder: a uni-encoder reads labels in"),
+        ({"label_encoder": "minilm"}, "label_encoder"),
+        ({"sampling": {"window_share": 1.5}}, "window_share"),
     ],
 )
 def test_what_would_do_nothing_or_harm_is_refused(changes: dict[str, Any], message: str) -> None:

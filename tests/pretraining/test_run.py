@@ -164,6 +164,60 @@ class Killer(Reporter):
             raise Killed
 
 
+def split(tmp_path_factory: pytest.TempPathFactory, encoder: str) -> Recipe:
+    """Texts in an MPNet, labels in a narrower BERT, heads of another width; windows; all stages."""
+    folder = tmp_path_factory.mktemp("split")
+    return small(
+        f"encoder:{build_encoder('mpnet', folder / 'text')}",
+        label_encoder=f"encoder:{build_encoder('bert', folder / 'labels', 40)}",
+        hidden_size=24,
+        segment="window",
+        stages=[{"sentences": 16}],
+        sampling={"sentences": 48, "most_tokens": 100, "window_share": 0.5},
+        shipping={"text_rank": 4, "label_rank": 2, "embedding_rank": 1, "stages": [{"sentences": 24}]},
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Resizing embeddings:UserWarning")
+def test_labels_with_an_encoder_of_their_own(
+    tmp_path_factory: pytest.TempPathFactory, encoder: str, tmp_path: Path
+) -> None:
+    plan = split(tmp_path_factory, encoder)
+    pretrain(plan, tmp_path / "base", checkpoint_steps=3)
+    record = BaseRecord.read(tmp_path / "base")
+    assert (record.format_version, record.segment, record.encoder) == (3, "window", plan.encoder)
+    assert (record.label_encoder, record.limits["hidden_size"]) == (plan.label_encoder, 24)
+    base = load_base(str(tmp_path / "base"))
+    assert (base.segment, base.hidden_size) == ("window", 24)
+    corpus = record.trained_on["corpora"][0]
+    assert 0 < corpus["drawn_in_windows"] < corpus["drawn"]
+    card = (tmp_path / "base" / "README.md").read_text()
+    assert f"{corpus['drawn_in_windows']} stood in windows" in card
+    assert str(plan.label_encoder) in card
+    # Projections are as fresh as heads, so they ship whole, and the low-rank form trains them too.
+    delta, projected = (load_file(tmp_path / "base" / name / DELTA_FILE) for name in (".", "run/projected"))
+    for name in ("token_rep_layer.projection.weight", "token_rep_layer.labels_projection.weight"):
+        assert delta[name].shape == weights(base)[name].shape
+        assert not torch.equal(delta[name], projected[name])
+    with pytest.raises(Killed):
+        pretrain(plan, tmp_path / "killed", checkpoint_steps=2, reporter=Killer(4))
+    pretrain(plan, tmp_path / "killed", resume=True)
+    assert (tmp_path / "killed" / DELTA_FILE).read_bytes() == (tmp_path / "base" / DELTA_FILE).read_bytes()
+    export_gliner(base, base.parts, tmp_path / "gliner")
+    theirs = GLiNER.from_pretrained(str(tmp_path / "gliner"), local_files_only=True).eval()
+    with torch.inference_mode():
+        found = theirs.inference(list(TEXTS), NAMES, threshold=0.002)
+    ours = Annotator(base, NAMES, threshold=0.002).annotate(TEXTS)
+    assert sum(map(len, found)) > 3
+    for there, document in zip(found, ours, strict=True):
+        assert sorted(e.key for e in document.entities) == sorted((e["start"], e["end"], e["label"]) for e in there)
+    # Another label encoder than the one that it was trained from.
+    assert plan.label_encoder is not None
+    build_encoder("bert", Path(plan.label_encoder.removeprefix("encoder:")), 44)
+    with pytest.raises(BaseModelError, match=f"is the difference to {plan.label_encoder} with sha256"):
+        load_base(str(tmp_path / "base"))
+
+
 @pytest.mark.parametrize("steps", [3, 8])
 def test_killed_in_either_stage_and_resumed(steps: int, encoder: str, tmp_path: Path) -> None:
     plan = small(encoder)

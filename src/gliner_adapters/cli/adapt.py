@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -32,6 +32,9 @@ def adapt(
         list[str] | None, typer.Option(help="A technique's own option, NAME=VALUE; repeatable.", show_default=False)
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Train on so many documents only, drawn by the seed.")] = None,
+    hold_out: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Without devel: share of the training documents to choose by.")
+    ] = 0.1,
     architecture: o.Architecture = "bi",
     revision: o.Revision = None,
     data_dir: o.DataDir = None,
@@ -43,8 +46,9 @@ def adapt(
 ) -> None:
     """Adapt a base to a corpus and save the adapter.
 
-    The training split trains, the development split chooses epoch and threshold, the test split is not read. A
-    run that was killed goes on with `--resume` and gives the very same adapter.
+    The training split trains, the development split chooses epoch and threshold, the test split is not read. Without
+    a development split, a tenth of the training documents (`--hold-out`) is drawn by the seed to choose by. A run that
+    was killed goes on with `--resume` and gives the very same adapter.
 
     Examples:
 
@@ -72,13 +76,30 @@ def adapt(
         options=o.parse_pairs(option or [], "--option"),
         config=config,
         limit=limit,
+        hold_out=hold_out,
         resume=resume,
         overwrite=overwrite,
         reporter=Reporter(console, quiet),
     )
+    held_out = trained.config.trained_on.get("held_out")
+    if "devel" not in found.splits:
+        console.print(_without_devel(held_out), highlight=False)
     share = 100 * trained.config.trained_parameters / trained.config.base.parameters
     console.print(
         f"saved {output}: {trained.config.trained_parameters:,} parameters ({share:.1f}% of the base), "
         f"{shipped_bytes(output) / 1e6:.1f} MB, threshold {trained.config.threshold:g}",
         highlight=False,
+    )
+
+
+def _without_devel(held_out: dict[str, Any] | None) -> str:
+    """What was done in place of a development split."""
+    if held_out is None:
+        return (
+            "no development split, and none held out: trained on all documents to the last epoch, threshold 0.5; "
+            "give --devel to choose them"
+        )
+    return (
+        f"no development split: epoch and threshold were chosen on {held_out['documents']} training documents held out "
+        f"for it (seed {held_out['seed']}); give --devel to choose on others"
     )

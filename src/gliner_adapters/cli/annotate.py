@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -16,19 +15,13 @@ from gliner_adapters.cli.reading_progress import ReadingProgress
 from gliner_adapters.cli.signals import Terminated
 from gliner_adapters.documents import Document, Label, read_documents, write_documents, written_format
 from gliner_adapters.documents.formats import formats
-from gliner_adapters.documents.formats.streams import (
-    BOM,
-    check_readable,
-    decode,
-    display_name,
-    numbered_lines,
-    open_input,
-)
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.runtimes import Runtime
 
 if TYPE_CHECKING:
     from gliner_adapters.annotate import Annotator
+
+_NAMES = ", ".join(name for name, each in formats().items() if each.readable)
 
 Written = Literal["terminal", "jsonl", "pubtator", "iob2", "bioc"]
 
@@ -46,7 +39,7 @@ def annotate(
         list[str] | None, typer.Option("--file", "-f", help="A file to read (- for standard input); repeatable.")
     ] = None,
     from_: Annotated[
-        str | None, typer.Option("--from", help="Format of the files: txt, jsonl, pubtator, iob2; else by ending.")
+        str | None, typer.Option("--from", help=f"Format of the files ({_NAMES}); else by ending and content.")
     ] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="File to write, - for standard output.")] = "-",
     to: Annotated[
@@ -65,7 +58,8 @@ def annotate(
 ) -> None:
     """Find entities in texts, files or standard input.
 
-    Plain text (`--from txt`, or an ending of .txt) is one document a line. Long text is windowed, never cut off.
+    Plain text (`--from txt`, or an ending of .txt) is one document a line; a folder of .txt files has one in each file.
+    Long text is windowed, never cut off.
     IOB2 holds no nested entities and no scores; JSON Lines holds everything.
 
     Several adapters of one base read together, each with its own labels and threshold. JSON Lines then tells for each
@@ -171,27 +165,7 @@ def _read(texts: list[str], files: list[str], form: str | None) -> Iterator[Docu
     for number, text in enumerate(texts, 1):
         yield Document(text, id=f"text:{number}")
     for file in files:
-        if form == "txt" or (form is None and _is_plain(file)):
-            yield from _lines(file)
-        else:
-            yield from read_documents(file, form)
-
-
-def _is_plain(file: str) -> bool:
-    """Whether a file's name says plain text; `.pubtator.txt`, for one, is a format's own ending."""
-    name = file.lower().removesuffix(".gz")
-    return name.endswith(".txt") and not any(name.endswith(each.endings) for each in formats().values())
-
-
-def _lines(file: str) -> Iterator[Document]:
-    """Plain text, one document a line; empty lines are left out, numbers of lines are kept as ids."""
-    check_readable(file)
-    name = "stdin" if file == "-" else Path(file.removesuffix(".gz")).stem
-    with open_input(file) as stream:
-        for number, raw in numbered_lines(stream, display_name(file)):
-            text = decode(raw.removeprefix(BOM) if number == 1 else raw, display_name(file), number).rstrip("\r\n")
-            if text.strip():
-                yield Document(text, id=f"{name}:{number}")
+        yield from read_documents(file, form)
 
 
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")

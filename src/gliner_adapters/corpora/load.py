@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from gliner_adapters.corpora.corpus import Corpus
@@ -81,7 +82,7 @@ def user_corpus(
     if not files:
         raise ConfigError("a corpus needs at least one file: --train, --devel or --test")
     for split, path in files.items():
-        if not path.is_file():
+        if not path.exists():
             raise ConfigError(f"no file {path} for the {split} split")
     if len({path.resolve() for path in files.values()}) < len(files):
         raise ConfigError("one file is given for two splits; training, choice and test need different data")
@@ -91,16 +92,37 @@ def user_corpus(
     return Corpus(name, files, labels=schema, format=format)
 
 
+def split_of(path: Path) -> str:
+    """The split that a file's name says, ``devel`` for ``dev.tsv.gz``; its name without endings if it says none."""
+    stem = path.name.split(".")[0]
+    return next((split for split, stems in _STEMS.items() if stem.lower() in stems), stem)
+
+
+def files_of_splits(paths: Sequence[str | Path]) -> dict[str, Path]:
+    """The files that paths name, by the split that each is.
+
+    Args:
+        paths: files, or folders of documents, a split each; or one folder that holds splits.
+
+    Raises:
+        ConfigError: a path is missing, or two are the same split.
+    """
+    given = [as_path(path, "the data") for path in paths]
+    if missing := next((path for path in given if not path.exists()), None):
+        raise ConfigError(f"no file or folder {missing}")
+    if len(given) == 1 and given[0].is_dir() and (held := splits_in(given[0])):
+        return held
+    found: dict[str, Path] = {}
+    for path in given:
+        split = split_of(path)
+        if split in found:
+            raise ConfigError(f"{found[split]} and {path} would both be the split {split!r}; give them other names")
+        found[split] = path
+    return found
+
+
 def _folder_corpus(folder: Path) -> Corpus:
-    files: dict[str, Path] = {}
-    paths = sorted(path for path in folder.iterdir() if path.is_file())
-    for split, stems in _STEMS.items():
-        found = [path for path in paths if path.name.split(".")[0] in stems]
-        if len(found) > 1:
-            names = " and ".join(path.name for path in found)
-            raise ConfigError(f"{folder}: {names} could each be the {split} split; keep one, or name the files")
-        if found:
-            files[split] = found[0]
+    files = splits_in(folder)
     if not files:
         raise ConfigError(
             f"{folder} holds no train.*, devel.* (or dev.*) or test.* file; known corpora are listed by "
@@ -114,6 +136,24 @@ def _folder_corpus(folder: Path) -> Corpus:
         labels=_read_labels(labels) if labels.is_file() else None,
         name=folder.resolve().name,
     )
+
+
+def splits_in(folder: Path) -> dict[str, Path]:
+    """The files and folders of a folder whose names say a split.
+
+    Raises:
+        ConfigError: two could be the same split.
+    """
+    files: dict[str, Path] = {}
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    for split, stems in _STEMS.items():
+        found = [path for path in paths if path.name.split(".")[0] in stems]
+        if len(found) > 1:
+            names = " and ".join(path.name for path in found)
+            raise ConfigError(f"{folder}: {names} could each be the {split} split; keep one, or name the files")
+        if found:
+            files[split] = found[0]
+    return files
 
 
 def _read_labels(path: Path) -> dict[str, str | None]:

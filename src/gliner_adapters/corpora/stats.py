@@ -136,7 +136,7 @@ class _Content:
         for entity in document.entities:
             self.labels[entity.label] += 1
             self.mentions[document.mention(entity).lower()] += 1
-            self.widths[_width(words, entity)] += 1
+            self.widths[width_in_words(words, entity)] += 1
             self.unaligned += entity_words(words, entity) is None
 
     def stats(self, labels: Sequence[str], max_width: int) -> SplitStats:
@@ -176,7 +176,7 @@ def _sentences(document: Document, words: Sequence[Span]) -> Iterator[tuple[str,
         yield tuple(document.text[a:b] for a, b in words[first:last])
 
 
-def _width(words: Sequence[Span], entity: Entity) -> int:
+def width_in_words(words: Sequence[Span], entity: Entity) -> int:
     """How many words an entity touches; like :func:`entity_words`, but of words that it cuts as well."""
     first = bisect_right(words, entity.start, key=lambda word: word[1])
     return bisect_left(words, entity.end, key=lambda word: word[0]) - first

@@ -32,7 +32,7 @@ def draw_window_counts(sources: Sequence[Source], recipe: Recipe) -> list[np.nda
     """How often each window is drawn; with their sentences counted, they take their share of a corpus that has any."""
     return [
         _counts(source.windows, share * recipe.sampling.window_share, recipe)
-        if source.windows is not None and _has_windows(source)
+        if source.windows is not None and recipe.sampling.window_share > 0
         else np.zeros(0)
         for source, share in zip(sources, _shares(sources, recipe), strict=True)
     ]

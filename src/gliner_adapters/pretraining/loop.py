@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from gliner_adapters.model.score import score_spans
 from gliner_adapters.pretraining.data import Source
 from gliner_adapters.pretraining.drawing import plan_steps
 from gliner_adapters.pretraining.recipe import Recipe
-from gliner_adapters.pretraining.work import Work, WorkMaker, ahead
+from gliner_adapters.pretraining.work import Work, WorkMaker, ahead, ahead_in_processes, workers_beside
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.config import TrainingConfig
 from gliner_adapters.training.cost import Cost, Meter
@@ -93,7 +93,7 @@ class PretrainingLoop:
         self.adapter.train()
         unread: list[Tensor] = []
         left = range(progress.step, len(self.plan))
-        with closing(ahead(self._lay_out, left)) as laid_out:
+        with closing(self._laid_out(left)) as laid_out:
             for step, works in zip(left, laid_out, strict=True):
                 set_learning_rates(optimiser, self.config, step, len(self.plan))
                 unread.append(sum((self.backward(work) for work in works), torch.zeros((), device=self.base.device)))
@@ -138,9 +138,17 @@ class PretrainingLoop:
             progress.loss_sum += loss
             self.reporter.advance(1, sum(g.sentences(self.sources) for g in self.plan[first + number]), loss)
 
-    def _lay_out(self, step: int) -> list[Work]:
-        """What a step computes, on the device."""
-        return [work.to(self.base.device) for work in self.make_work(step, self.plan[step])]
+    def _laid_out(self, steps: Sequence[int]) -> Generator[list[Work], None, None]:
+        """What each step computes, on the device."""
+        device = self.base.device
+        if device.type == "cuda":
+            for works in ahead_in_processes(self._make, steps, workers_beside()):
+                yield [work.to(device) for work in works]
+        else:
+            yield from ahead(lambda step: [work.to(device) for work in self._make(step)], steps)
+
+    def _make(self, step: int) -> list[Work]:
+        return self.make_work(step, self.plan[step])
 
     def backward(self, work: Work) -> Tensor:
         """Loss and gradient of one pass, weighed so that a step's groups sum to the mean over its sentences."""

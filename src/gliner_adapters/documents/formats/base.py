@@ -36,6 +36,13 @@ Discontinuous = Literal["span", "split", "drop"]
 the annotation out. Each is counted.
 """
 
+#: What the counts say of it.
+DISCONTINUOUS: dict[Discontinuous, str] = {
+    "span": "annotation of several parts read as the stretch from the first to the last",
+    "split": "annotation of several parts read as an entity for each",
+    "drop": "annotation of several parts left out",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
@@ -135,9 +142,16 @@ class Format(ABC):
 
 
 def parse_records(
-    records: Iterable[RecordT], parse: Callable[[RecordT], Document], *, skip_bad: bool, report: ReadReport
+    records: Iterable[RecordT], parse: Callable[[RecordT], Document | None], *, skip_bad: bool, report: ReadReport
 ) -> Iterator[Document]:
-    """Parse records one by one; the one place that decides what happens to a bad record."""
+    """Parse records one by one; the one place that decides what happens to a bad record.
+
+    Args:
+        records: the records.
+        parse: the document that one says; ``None`` if it says none, which ``parse`` has noted as a repair.
+        skip_bad: whether to go on after a bad one.
+        report: counts.
+    """
     for record in records:
         try:
             document = parse(record)
@@ -145,6 +159,9 @@ def parse_records(
             if not skip_bad:
                 raise
             report.add_skipped(error)
+            continue
+        if document is None:
+            report.add_left_out()
             continue
         report.add_document(document)
         yield document

@@ -28,7 +28,8 @@ from gliner_adapters.documents.formats.base import (
     encode,
     parse_records,
 )
-from gliner_adapters.documents.formats.bioc_json import COLLECTION, from_bioc, to_bioc
+from gliner_adapters.documents.formats.bioc_documents import from_bioc, to_bioc
+from gliner_adapters.documents.formats.bioc_json import COLLECTION
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.xml_stream import XmlRecord, XmlRecords, parse, root_name
 from gliner_adapters.documents.types import Document

@@ -17,17 +17,12 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, unquote
 
-from gliner_adapters.documents.formats.base import ReadOptions
+from gliner_adapters.documents.formats.base import DISCONTINUOUS, ReadOptions
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.streams import decode
 from gliner_adapters.documents.types import Document, Entity
 from gliner_adapters.errors import DataError
 
-DISCONTINUOUS = {
-    "span": "annotation of several parts read as the stretch from the first to the last",
-    "split": "annotation of several parts read as an entity for each",
-    "drop": "annotation of several parts left out",
-}
 SPACES = "mention differs from the text in its white space"
 ONE_CHARACTER = "offsets count a line end of two characters as one"
 BLANK = "blank line left out"

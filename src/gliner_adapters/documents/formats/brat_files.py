@@ -24,6 +24,8 @@ MAX_FILES = 1_000_000
 
 TEXT, ANNOTATION = ".txt", ".ann"
 
+#: How names begin that are no documents.
+_HIDDEN = (".", "__MACOSX")
 _UNLIKED = re.compile(r"""[\0-\x1f\x7f\\:*?"<>|\ud800-\udfff]""")
 
 
@@ -88,7 +90,7 @@ class ZipFiles(Files):
 
     def names(self) -> list[str]:
         """The paths of all files, sorted."""
-        names = [each.filename for each in self._archive.infolist() if not each.is_dir()]
+        names = [each.filename for each in self._archive.infolist() if not each.filename.endswith("/")]
         if len(names) > MAX_FILES:
             raise DataError(f"the archive holds {len(names):,} files; more than {MAX_FILES:,} are refused", self.path)
         for name, times in Counter(names).items():
@@ -133,11 +135,11 @@ def pairs(files: Files) -> tuple[list[tuple[str, bool, bool]], list[str]]:
     others = [
         name for name in names
         if not name.endswith((TEXT, ANNOTATION, ".conf"))
-        and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+        and not any(part.startswith(_HIDDEN) for part in name.split("/"))
     ]  # fmt: skip
     visible = [
         name for name in sorted(texts | annotations)
-        if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+        if not any(part.startswith(_HIDDEN) for part in name.split("/"))
     ]  # fmt: skip
     return [(name, name in texts, name in annotations) for name in visible], others
 
@@ -145,11 +147,12 @@ def pairs(files: Files) -> tuple[list[tuple[str, bool, bool]], list[str]]:
 def file_name(identifier: str) -> str:
     """A document's id as a path within the folder, which it never leaves.
 
-    Characters that some file system does not like are percent-encoded, and so are names that are dots alone.
+    Characters that some file system does not like are percent-encoded, and so are names that are dots alone and the
+    first character of names that reading passes over (hidden files).
     """
     parts = [_UNLIKED.sub(lambda found: quote(found[0], errors="replace"), part) for part in identifier.split("/")]
     parts = [part.replace(".", "%2E") if not part.strip(". ") else part for part in parts if part]
-    return "/".join(parts)
+    return "/".join(f"%{ord(part[0]):02X}{part[1:]}" if part.startswith(_HIDDEN) else part for part in parts)
 
 
 class FolderWriter:

@@ -13,16 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from gliner_adapters.documents.formats.base import WriteOptions
-from gliner_adapters.documents.formats.json_fields import (
-    Malformed,
-    check_span,
-    field,
-    first_record,
-    identifier,
-    kind_of,
-    triple,
-)
-from gliner_adapters.documents.formats.json_records import JsonRecords, Note
+from gliner_adapters.documents.formats.json_entities import Note, make_entity, triple_entity
+from gliner_adapters.documents.formats.json_fields import Malformed, as_object, field, first_record, identifier
+from gliner_adapters.documents.formats.json_records import JsonRecords
 from gliner_adapters.documents.formats.report import WriteReport
 from gliner_adapters.documents.types import Document, Entity
 
@@ -37,35 +30,38 @@ class Doccano(JsonRecords):
     summary = "doccano's JSON Lines: a text and label, a list of [start, end, type]"
 
     def recognises(self, head: bytes) -> bool:
-        """A text with ``label``, a list of triples, or with entities that have a ``start_offset``."""
+        """A text with ``label``, a list of lists, or with entities that have a ``start_offset``."""
         record = first_record(head)
         if not isinstance(record, dict) or "text" not in record:
             return False
-        if any(isinstance(record.get(name), list) for name in _LISTS):
-            return True
+        for name in _LISTS:
+            if isinstance(record.get(name), list):
+                return all(isinstance(each, list) for each in record[name])
         entities = record.get("entities")
         return isinstance(entities, list) and any(isinstance(e, dict) and "start_offset" in e for e in entities)
 
     def parse(self, record: Any, note: Note) -> Document:
         """A document from a record."""
-        if not isinstance(record, dict):
-            raise Malformed(f"expected a JSON object, found {kind_of(record)}")
+        record = as_object(record, "a record")
         text = field(record, "text", str)
         named = [name for name in (*_LISTS, "entities") if isinstance(record.get(name), list)]
         if len(named) != 1:
             found = " and ".join(named) if named else ", ".join(map(repr, record)) or "nothing"
             raise Malformed(f"expected one of the lists 'label', 'labels' and 'entities', found {found}")
-        read = _object if named[0] == "entities" else _triple
-        entities = [read(value, text, named[0]) for value in record[named[0]]]
-        rest = {key: value for key, value in record.items() if key not in ("id", "text", named[0])}
+        (name,) = named
+        if name == "entities":
+            entities = [_object(value, text, note) for value in record[name]]
+        else:
+            entities = [triple_entity(value, text, name, note) for value in record[name]]
+        rest = {key: value for key, value in record.items() if key not in ("id", "text", name)}
         return Document(text, entities, identifier(record), meta={self.name: rest} if rest else {})
 
     def record(self, document: Document, number: int, options: WriteOptions, report: WriteReport) -> dict[str, Any]:
-        """A record with ``label``; with ``entities`` where the document came with relations between them."""
+        """A record with ``label``; with ``entities`` where the document came with relations or ids."""
         kept = document.meta.get(self.name, {})
         record: dict[str, Any] = {} if document.id is None else {"id": document.id}
         record["text"] = document.text
-        if "relations" in kept:
+        if "relations" in kept or any((entity.meta or {}).get(self.name) for entity in document.entities):
             record["entities"] = [
                 {
                     "id": (entity.meta or {}).get(self.name, {}).get("id", place),
@@ -80,19 +76,11 @@ class Doccano(JsonRecords):
         return record | kept
 
 
-def _triple(value: Any, text: str, what: str) -> Entity:
-    return Entity(*triple(value, text, what))
-
-
-def _object(value: Any, text: str, what: str) -> Entity:
-    if not isinstance(value, dict):
-        raise Malformed(f"expected each of {what!r} to be an object with start_offset and end_offset")
-    start, end, label = field(value, "start_offset", int), field(value, "end_offset", int), field(value, "label", str)
-    check_span(start, end, text, "entity")
-    if not label:
-        raise Malformed("an entity's label is empty")
-    own = {key: each for key, each in value.items() if key not in ("start_offset", "end_offset", "label")}
-    return Entity(start, end, label, meta={"doccano": own} if own else None)
+def _object(value: Any, text: str, note: Note) -> Entity:
+    record = as_object(value, "each of 'entities'")
+    own = {key: each for key, each in record.items() if key not in ("start_offset", "end_offset", "label")}
+    start, end, label = field(record, "start_offset", int), field(record, "end_offset", int), record.get("label")
+    return make_entity(text, start, end, label, note=note, meta={"doccano": own} if own else None)
 
 
 FORMAT = Doccano()

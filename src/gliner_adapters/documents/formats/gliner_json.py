@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from gliner_adapters.documents.formats.base import WriteOptions, document_name
-from gliner_adapters.documents.formats.json_fields import Malformed, first_record, is_array, kind_of
-from gliner_adapters.documents.formats.json_records import JsonRecords, Note
+from gliner_adapters.documents.formats.json_entities import Note
+from gliner_adapters.documents.formats.json_fields import as_object, first_record, is_array
+from gliner_adapters.documents.formats.json_records import JsonRecords
 from gliner_adapters.documents.formats.jsonl import from_gliner
 from gliner_adapters.documents.formats.report import WriteReport
 from gliner_adapters.documents.tags import OFF_BOUNDARY
@@ -39,8 +40,7 @@ class GlinerJson(JsonRecords):
 
     def parse(self, record: Any, note: Note) -> Document:
         """A document from a record; other fields than GLiNER's are kept in ``meta["gliner"]`` and counted."""
-        if not isinstance(record, dict):
-            raise Malformed(f"expected a JSON object, found {kind_of(record)}")
+        record = as_object(record, "a record")
         document = from_gliner(record)
         rest = {key: value for key, value in record.items() if key not in _FIELDS}
         if rest:

@@ -10,16 +10,16 @@ A sentence becomes one document whose text is its tokens joined by single spaces
 ``words``. ``meta["abstract"]`` names the abstract of a sentence where the file marks abstracts with
 ``-DOCSTART-``, and ``meta["iob2"]`` keeps what the usual layout (a tab between two columns, ``\\n``, one
 blank line) does not say, so that writing gives the same bytes. IOB1, IO, BIOES and BILOU tags and stray ``I-`` tags
-are read as they are meant and counted; IOB2 is written.
+are read as they are meant and counted; IOB2 is written. Comments before a sentence (``# sent_id = 5``, which gives the
+document's id) are kept.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from gliner_adapters.documents.formats.base import (
     Format,
@@ -29,21 +29,19 @@ from gliner_adapters.documents.formats.base import (
     document_name,
     parse_records,
 )
-from gliner_adapters.documents.formats.blocks import Block, BlockWriter, RawBlock, decode_block, raw_blocks
-from gliner_adapters.documents.formats.registry import source_name
+from gliner_adapters.documents.formats.blocks import BlockWriter
+from gliner_adapters.documents.formats.iob2_reader import DOCSTART, Iob2Reader, columns_of, docstart_line
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
+from gliner_adapters.documents.formats.streams import BOM
 from gliner_adapters.documents.sentences import sentence_breaks
-from gliner_adapters.documents.tags import PREFIXES, count_reasons, entities_to_tags, split_tag, tags_to_entities
+from gliner_adapters.documents.tags import count_reasons, entities_to_tags
 from gliner_adapters.documents.types import Document
-from gliner_adapters.documents.words import Span, entity_words, joined_spans, refine_words, word_spans
+from gliner_adapters.documents.words import Span, entity_words, refine_words, word_spans
 from gliner_adapters.errors import DataError
 
-DOCSTART = "-DOCSTART-"
-STRAY_TAG = "I- tag that continues no entity, read as B-"
-OTHER_SCHEME = "sentence with {} tags, read as they are meant"
-MIXED_NEWLINES = "line endings differ within a record"
-
-_SPACES = re.compile(" +")
+_TAG = re.compile(r"[BIESLU]-\S+")
+#: Lines by which a file is recognised; the last one of a head may be cut.
+_LOOKED_AT = 200
 
 
 class Iob2(Format):
@@ -51,11 +49,21 @@ class Iob2(Format):
 
     name = "iob2"
     endings = (".iob2", ".iob", ".bio", ".conll", ".tsv")
+    shared_endings = (".txt",)
     summary = "IOB2/CoNLL, a token and its tag a line, a blank line between sentences"
+
+    def recognises(self, head: bytes) -> bool:
+        """Lines of as many columns, the last of them a tag, and not ``O`` everywhere."""
+        lines = head.removeprefix(BOM).decode("utf-8", errors="replace").split("\n")[:_LOOKED_AT]
+        rows = [columns_of(line.rstrip("\r")) for line in lines[:-1] if line.strip() and not line.startswith(DOCSTART)]
+        rows = [row for row in rows if not row[0].startswith("#")]
+        if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
+            return False
+        return all(row[-1] == "O" or _TAG.fullmatch(row[-1]) for row in rows) and any(row[-1] != "O" for row in rows)
 
     def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """One document a sentence; see the module."""
-        reader = _Reader(path, report)
+        reader = Iob2Reader(path, report)
         return parse_records(reader.records(stream), reader.parse, skip_bad=options.skip_bad, report=report)
 
     def write(
@@ -65,111 +73,6 @@ class Iob2(Format):
         writer = _Writer(stream, options.on_conflict, report)
         for document in documents:
             writer.write(document)
-
-
-@dataclass(slots=True)
-class _Record:
-    """A sentence, the text of ``-DOCSTART-`` lines before it, and how many those are."""
-
-    block: RawBlock
-    docstarts: int
-
-
-class _Reader:
-    def __init__(self, path: str, report: ReadReport) -> None:
-        self._path = path
-        self._source = source_name(path)
-        self._report = report
-        self._sentences = self._abstracts = 0
-        self._tags: dict[str, tuple[str, str]] = {}
-
-    def records(self, stream: BinaryIO) -> Iterator[_Record]:
-        """Sentences, with ``-DOCSTART-`` lines moved into the text before the next one."""
-        lead, docstarts = b"", 0
-        held: _Record | None = None
-        for block in raw_blocks(stream, self._path):
-            if re.match(rb"-DOCSTART-(\s|$)", block.lines[0]):
-                lead += block.before + block.lines.pop(0)
-                docstarts += 1
-                if not block.lines:
-                    lead += block.after
-                    continue
-                block = RawBlock(block.line + 1, block.lines, b"", block.after)
-            if held is not None:
-                yield held
-            block.before, lead = lead + block.before, b""
-            held, docstarts = _Record(block, docstarts), 0
-        if held is not None:
-            held.block.after += lead  # `-DOCSTART-` with no sentence after it
-            yield held
-
-    def parse(self, record: _Record) -> Document:
-        self._sentences += 1
-        self._abstracts += record.docstarts
-        block = decode_block(record.block, self._path)
-        if block.mixed:
-            self._report.add_repair(MIXED_NEWLINES, self._path, block.line)
-        tokens, middles, tags = self._columns(block)
-        words = joined_spans(tokens)
-        entities, stray = tags_to_entities(words, tags)
-        for scheme in sorted({PREFIXES[prefix] for prefix, _ in tags if prefix != "O"} - {"IOB2"}):
-            self._report.add_repair(OTHER_SCHEME.format(scheme), self._path, block.line)
-        for index in stray:
-            self._report.add_repair(STRAY_TAG, self._path, block.line + index)
-        if DOCSTART in tokens:
-            line = block.line + tokens.index(DOCSTART)
-            raise DataError(f"a {DOCSTART} line within a sentence; expected a blank line before it", self._path, line)
-        text = " ".join(tokens)
-        meta: dict[str, Any] = {}
-        if self._abstracts:
-            meta["abstract"] = f"{self._source}:abstract-{self._abstracts}"
-        layout: dict[str, Any] = block.layout(_docstart(block.newline) if record.docstarts else "")
-        if any(middle != "\t" for middle in middles):
-            layout["middle"] = middles[0] if len(set(middles)) == 1 else middles
-        if layout:
-            meta["iob2"] = layout
-        return Document(
-            text, entities, f"{self._source}:{self._sentences}", words, sentences=[(0, len(text))], meta=meta
-        )
-
-    def _columns(self, block: Block) -> tuple[list[str], list[str], list[tuple[str, str]]]:
-        """Token, what stands between token and tag, and tag of each line."""
-        tokens: list[str] = []
-        middles: list[str] = []
-        tags: list[tuple[str, str]] = []
-        width = 0
-        for number, line in enumerate(block.lines, block.line):
-            token, middle, tag = line.partition("\t")
-            count = 2
-            if not middle or "\t" in tag:
-                token, middle, tag, count = self._wide_columns(line, number)
-            if not token or not tag:
-                raise DataError(f"the {'tag' if token else 'token'} is empty", self._path, number)
-            if width and count != width:
-                raise DataError(f"expected {width} columns as in line {block.line}, found {count}", self._path, number)
-            width = count
-            tokens.append(token)
-            middles.append(middle)
-            tags.append(self._tags.get(tag) or self._new_tag(tag, number))
-        return tokens, middles, tags
-
-    def _wide_columns(self, line: str, number: int) -> tuple[str, str, str, int]:
-        """First column, everything up to the last, last column, and how many there are."""
-        columns = line.split("\t") if "\t" in line else _SPACES.split(line)
-        if len(columns) < 2:
-            raise DataError(
-                f"expected a token and its tag, separated by a tab or spaces, found {line[:40]!r}",
-                self._path,
-                number,
-            )
-        token, tag = columns[0], columns[-1]
-        return token, line[len(token) : len(line) - len(tag)], tag, len(columns)
-
-    def _new_tag(self, tag: str, number: int) -> tuple[str, str]:
-        try:
-            return self._tags.setdefault(tag, split_tag(tag))
-        except ValueError as error:
-            raise DataError(str(error), self._path, number) from error
 
 
 class _Writer:
@@ -193,7 +96,7 @@ class _Writer:
         lines = [token + middle + tag for token, middle, tag in zip(tokens, middles, tags, strict=True)]
         breaks = _sentence_starts(document, words)
         abstract = document.meta.get("abstract") or (name if len(breaks) > 1 else None)
-        before = _docstart(layout.get("newline", "\n")) if abstract != self._abstract else ""
+        before = docstart_line(layout.get("newline", "\n")) if abstract != self._abstract else ""
         self._abstract = abstract
         for start, end in pairwise([*breaks, len(lines)]):
             self._blocks.write(name, lines[start:end], layout if len(breaks) == 1 else {}, before)
@@ -253,10 +156,6 @@ def _check_tokens(tokens: list[str], tags: list[str], middles: list[str], name: 
             spaced = " " in value and "\t" not in middle
             if not value or "\t" in value or "\n" in value or "\r" in value or spaced:
                 raise DataError(f"{name}: the {what} {value[:40]!r} cannot stand in a column of IOB2")
-
-
-def _docstart(newline: str) -> str:
-    return f"{DOCSTART}\tO{newline}{newline}"
 
 
 FORMAT = Iob2()

@@ -10,8 +10,6 @@ from typing import Any, BinaryIO
 from gliner_adapters.documents.formats.json_stream import JsonStream
 from gliner_adapters.documents.formats.streams import BOM
 
-INCLUSIVE_END = "inclusive end of an entity read as exclusive, as its text says"
-
 REQUIRED: Any = object()
 _NAMES = {str: "a string", int: "a whole number", list: "a list", dict: "an object", (int, float): "a number"}
 
@@ -39,34 +37,15 @@ def identifier(record: Mapping[str, Any], name: str = "id") -> str | None:
     return field(record, name, str, None)
 
 
-def check_span(start: int, end: int, text: str, what: str) -> None:
-    """Refuse a span that is empty or leaves the text."""
-    if not 0 <= start < end <= len(text):
-        raise Malformed(f"{what}: expected 0 <= start < end <= {len(text)} (the text's length), found {start}, {end}")
-
-
-def checked_end(text: str, start: int, end: int, mention: str | None) -> tuple[int, bool]:
-    """The exclusive end of an entity whose text may be given, and whether the end was inclusive.
+def as_object(value: Any, what: str) -> Mapping[str, Any]:
+    """A value that has to be an object.
 
     Raises:
-        Malformed: another text stands there.
+        Malformed: it is none.
     """
-    if mention is None or (0 <= start < end and text[start:end] == mention):
-        return end, False
-    if 0 <= start <= end and text[start : end + 1] == mention:
-        return end + 1, True
-    raise Malformed(f"expected the text {mention[:40]!r} at {start}-{end}, found {text[max(0, start) : end][:40]!r}")
-
-
-def triple(value: Any, text: str, what: str) -> tuple[int, int, str]:
-    """``[start, end, label]`` of an entity."""
-    match value:
-        case [int(start), int(end), str(label)] if bool not in map(type, value):
-            check_span(start, end, text, "entity")
-            if not label:
-                raise Malformed("an entity's label is empty")
-            return start, end, label
-    raise Malformed(f"expected each of {what!r} to be [start, end, label], found {json.dumps(value)[:60]}")
+    if not isinstance(value, dict):
+        raise Malformed(f"expected {what} to be an object, found {kind_of(value)}")
+    return value
 
 
 def kind_of(value: Any) -> str:

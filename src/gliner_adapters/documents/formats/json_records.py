@@ -15,6 +15,7 @@ from gliner_adapters.documents.formats.base import (
     encode,
     parse_records,
 )
+from gliner_adapters.documents.formats.json_entities import Note
 from gliner_adapters.documents.formats.json_fields import Malformed, records_of
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.types import Document
@@ -24,9 +25,6 @@ METADATA = "metadata that the format does not hold left out"
 SCORES = "score left out"
 IDENTIFIERS = "identifier left out"
 WORDS = "word and sentence boundaries left out"
-
-Note = Callable[[str], None]
-"""Counts a repair of the record at hand."""
 
 
 class JsonRecords(Format):
@@ -38,8 +36,8 @@ class JsonRecords(Format):
     keeps: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
-    def parse(self, record: Any, note: Note) -> Document:
-        """A document from a record.
+    def parse(self, record: Any, note: Note) -> Document | None:
+        """A document from a record; ``None`` for one that is no annotation, which is noted.
 
         Args:
             record: a value of JSON.
@@ -56,7 +54,7 @@ class JsonRecords(Format):
     def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """One document a record."""
 
-        def parse(given: tuple[int, Callable[[], Any]]) -> Document:
+        def parse(given: tuple[int, Callable[[], Any]]) -> Document | None:
             line, value = given
             try:
                 return self.parse(value(), lambda kind: report.add_repair(kind, path, line))
@@ -92,5 +90,7 @@ class JsonRecords(Format):
                 report.changes[SCORES] += 1
             if "identifier" not in self.keeps and entity.identifier is not None:
                 report.changes[IDENTIFIERS] += 1
-        if "meta" not in self.keeps and (document.meta.keys() - {self.name} or any(e.meta for e in document.entities)):
+        if document.meta.keys() - {self.name} or any(
+            (each.meta or {}).keys() - {self.name} for each in document.entities
+        ):
             report.changes[METADATA] += 1

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.base import (
@@ -25,11 +26,10 @@ from gliner_adapters.documents.formats.base import (
     encode,
     parse_records,
 )
+from gliner_adapters.documents.formats.json_entities import Note, check_span, entity_of
 from gliner_adapters.documents.formats.json_fields import (
-    INCLUSIVE_END,
     Malformed,
-    check_span,
-    checked_end,
+    as_object,
     field,
     first_record,
     identifier,
@@ -46,6 +46,9 @@ _FIELDS = frozenset({"id", "text", "entities", "words", "sentences", "meta"})
 _ENTITY_FIELDS = frozenset({"start", "end", "label", "text", "score", "id", "identifier", "meta"})
 #: Fields of other formats that hold annotation.
 _DIALECTS = {
+    "annotations": "label-studio",
+    "predictions": "label-studio",
+    "data": "label-studio",
     "label": "doccano",
     "labels": "doccano",
     "spans": "prodigy",
@@ -101,17 +104,20 @@ class JsonLines(Format):
 
 def _parse(line: str, path: str, number: int, report: ReadReport) -> Document:
     record = parse_line(line)
-    if not isinstance(record, dict):
-        raise Malformed(f"expected a JSON object on this line, found {kind_of(record)}")
+    record = as_object(record, "this line")
+    for key in record.keys() - _FIELDS:
+        value = record[key]
+        if isinstance(value, (list, dict)) and value and (other := _DIALECTS.get(key)):
+            if isinstance(value, list) and isinstance(value[0], dict) and "labels" in value[0]:
+                other = "label-studio"
+            raise Malformed(
+                f"the field {key!r} looks like annotation in the format {other}; name that format to read it"
+            )
     if "tokenized_text" in record:
         document, known = from_gliner(record), _GLINER_FIELDS
     else:
         document, known = _from_json(record, path, number, report), _FIELDS
     for key in record.keys() - known:
-        if isinstance(record[key], (list, dict)) and record[key] and (other := _DIALECTS.get(key)):
-            raise Malformed(
-                f"the field {key!r} looks like annotation in the format {other}; name that format to read it"
-            )
         report.add_repair(f"unknown field {key!r} kept in meta", path, number)
         document.meta.setdefault(key, record[key])
     return document
@@ -119,39 +125,24 @@ def _parse(line: str, path: str, number: int, report: ReadReport) -> Document:
 
 def _from_json(record: Mapping[str, Any], path: str, number: int, report: ReadReport) -> Document:
     text = field(record, "text", str)
-    entities = [_entity(entity, text, path, number, report) for entity in field(record, "entities", list, [])]
+    entities = [
+        _entity(entity, text, lambda kind: report.add_repair(kind, path, number))
+        for entity in field(record, "entities", list, [])
+    ]
     words, sentences = _spans(record, "words", text), _spans(record, "sentences", text)
     meta = dict(field(record, "meta", dict, {}))
     return Document(text, entities, identifier(record), words, sentences, meta)
 
 
-def _entity(value: Any, text: str, path: str, number: int, report: ReadReport) -> Entity:
+def _entity(value: Any, text: str, note: Note) -> Entity:
     if isinstance(value, list):
         raise Malformed("an entity is a list, as in the format spacy-json; name that format to read it")
-    if not isinstance(value, dict):
-        raise Malformed(f"expected each entity to be an object with start, end and label, found {kind_of(value)}")
+    value = as_object(value, "each entity")
     if unknown := value.keys() - _ENTITY_FIELDS:
         raise Malformed(f"unknown field {min(unknown)!r} of an entity; known: {', '.join(sorted(_ENTITY_FIELDS))}")
-    start, end = field(value, "start", int), field(value, "end", int)
-    end, inclusive = checked_end(text, start, end, field(value, "text", str, None))
-    if inclusive:
-        report.add_repair(INCLUSIVE_END, path, number)
-    check_span(start, end, text, "entity")
-    label = field(value, "label", str)
-    if not label:
-        raise Malformed("an entity's label is empty")
-    score = field(value, "score", (int, float), None)
-    if score is not None and not 0 <= score <= 1:
-        raise Malformed(f"expected a score between 0 and 1, found {score}")
-    identifier = field(value, "identifier", str, field(value, "id", str, None))
-    return Entity(
-        start,
-        end,
-        label,
-        None if score is None else float(score),
-        identifier,
-        field(value, "meta", dict, None),
-    )
+    entity = entity_of(value, text, note)
+    concept = field(value, "identifier", str, field(value, "id", str, None))
+    return replace(entity, identifier=concept, meta=field(value, "meta", dict, None))
 
 
 def from_gliner(record: Mapping[str, Any]) -> Document:

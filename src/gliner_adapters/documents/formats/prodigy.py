@@ -8,21 +8,13 @@ are Prodigy's own. What else an example and its spans have is kept in ``meta["pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
-from gliner_adapters.documents.formats.base import ReadOptions, WriteOptions
-from gliner_adapters.documents.formats.json_fields import (
-    INCLUSIVE_END,
-    Malformed,
-    check_span,
-    checked_end,
-    field,
-    first_record,
-    kind_of,
-)
-from gliner_adapters.documents.formats.json_records import JsonRecords, Note
-from gliner_adapters.documents.formats.report import ReadReport, WriteReport
+from gliner_adapters.documents.formats.base import WriteOptions
+from gliner_adapters.documents.formats.json_entities import Note, entity_of
+from gliner_adapters.documents.formats.json_fields import Malformed, as_object, field, first_record
+from gliner_adapters.documents.formats.json_records import JsonRecords
+from gliner_adapters.documents.formats.report import WriteReport
 from gliner_adapters.documents.types import Document, Entity
 
 #: Example of an answer that is no annotation.
@@ -43,26 +35,16 @@ class Prodigy(JsonRecords):
         record = first_record(head)
         return isinstance(record, dict) and "text" in record and ("spans" in record or "_task_hash" in record)
 
-    def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
-        """One document an accepted example."""
-        for document in super().read(stream, path, options=options, report=report):
-            answer = document.meta.get(self.name, {}).get("answer", "accept")
-            if answer == "accept":
-                yield document
-                continue
-            report.documents -= 1
-            report.entities -= len(document.entities)
-            report.repairs[NOT_ACCEPTED] += 1
-            report.first_repairs.setdefault(NOT_ACCEPTED, path)
-
-    def parse(self, record: Any, note: Note) -> Document:
-        """A document from an example."""
-        if not isinstance(record, dict):
-            raise Malformed(f"expected a JSON object, found {kind_of(record)}")
+    def parse(self, record: Any, note: Note) -> Document | None:
+        """A document from an example that was accepted."""
+        record = as_object(record, "an example")
         text = field(record, "text", str)
         answer = field(record, "answer", str, "accept")
         if answer not in ("accept", "reject", "ignore"):
             raise Malformed(f"expected the answer accept, reject or ignore, found {answer!r}")
+        if answer != "accept":
+            note(NOT_ACCEPTED)
+            return None
         entities = [_entity(value, text, note) for value in field(record, "spans", list, [])]
         rest = {key: value for key, value in record.items() if key not in ("text", "spans")}
         own = rest.get("meta")
@@ -78,22 +60,10 @@ class Prodigy(JsonRecords):
         return {"answer": "accept", **record}
 
 
-def _entity(value: Any, text: str, note: Callable[[str], None]) -> Entity:
-    if not isinstance(value, dict):
-        raise Malformed(f"expected each span to be an object with start, end and label, found {kind_of(value)}")
-    start, end = field(value, "start", int), field(value, "end", int)
-    end, inclusive = checked_end(text, start, end, field(value, "text", str, None))
-    if inclusive:
-        note(INCLUSIVE_END)
-    check_span(start, end, text, "span")
-    label = field(value, "label", str)
-    if not label:
-        raise Malformed("a span's label is empty")
-    score = field(value, "score", (int, float), None)
-    if score is not None and not 0 <= score <= 1:
-        raise Malformed(f"expected a score between 0 and 1, found {score}")
-    own = {key: each for key, each in value.items() if key not in _SPAN}
-    return Entity(start, end, label, None if score is None else float(score), meta={"prodigy": own} if own else None)
+def _entity(value: Any, text: str, note: Note) -> Entity:
+    span = as_object(value, "each of 'spans'")
+    own = {key: each for key, each in span.items() if key not in _SPAN}
+    return entity_of(span, text, note, meta={"prodigy": own} if own else None)
 
 
 def _span(entity: Entity) -> dict[str, Any]:

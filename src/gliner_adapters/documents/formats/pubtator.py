@@ -22,6 +22,7 @@ from gliner_adapters.documents.formats.base import Format, ReadOptions, WriteOpt
 from gliner_adapters.documents.formats.blocks import Block, BlockWriter, RawBlock, decode_block, raw_blocks
 from gliner_adapters.documents.formats.pubtator_offsets import locate, row_text
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
+from gliner_adapters.documents.formats.streams import BOM
 from gliner_adapters.documents.types import Document, Entity
 from gliner_adapters.errors import DataError
 
@@ -41,7 +42,12 @@ class PubTator(Format):
 
     name = "pubtator"
     endings = (".pubtator", ".pubtator.txt")
+    shared_endings = (".txt",)
     summary = "PubTator, title and abstract with a row for each entity and relation"
+
+    def recognises(self, head: bytes) -> bool:
+        """A title's line, such as ``123|t|Naloxone``, before anything else."""
+        return bool(re.match(rb"\s*[^|\s]+\|t\|", head.removeprefix(BOM)))
 
     def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """One document a block; see the module. A bad row makes its whole document bad."""

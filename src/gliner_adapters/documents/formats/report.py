@@ -40,12 +40,16 @@ class ReadReport:
 
     def add_document(self, document: Document) -> None:
         """Count a document, its entities, and the repairs made while it was read."""
+        self.add_left_out()
+        self.documents += 1
+        self.entities += len(document.entities)
+
+    def add_left_out(self) -> None:
+        """Count the repairs noted of a record that is no document: one of them says why."""
         for kind, place in self._pending:
             self.repairs[kind] += 1
             self.first_repairs.setdefault(kind, place)
         self._pending.clear()
-        self.documents += 1
-        self.entities += len(document.entities)
 
     def add_repair(self, kind: str, path: str, line: int) -> None:
         """Note a repair at ``path:line``; it counts when the document that it is part of does."""

@@ -10,19 +10,20 @@ kept in ``Document.meta["spacy-json"]``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from gliner_adapters.documents.formats.base import WriteOptions
+from gliner_adapters.documents.formats.json_entities import Note, entity_of, triple_entity
 from gliner_adapters.documents.formats.json_fields import (
     Malformed,
-    check_span,
+    as_object,
     field,
     first_record,
     identifier,
     kind_of,
-    triple,
 )
-from gliner_adapters.documents.formats.json_records import JsonRecords, Note
+from gliner_adapters.documents.formats.json_records import JsonRecords
 from gliner_adapters.documents.formats.report import WriteReport
 from gliner_adapters.documents.types import Document, Entity
 
@@ -57,9 +58,9 @@ class SpacyJson(JsonRecords):
                 raise Malformed(f"expected an object, or a pair of a text and annotations, found {kind_of(record)}")
         text = field(record, "text", str)
         if "ents" in record and "entities" not in record:
-            entities = [_object(value, text) for value in field(record, "ents", list)]
+            entities = [_object(value, text, note) for value in field(record, "ents", list)]
         else:
-            entities = [Entity(*triple(value, text, "entities")) for value in field(record, "entities", list)]
+            entities = [triple_entity(value, text, "entities", note) for value in field(record, "entities", list)]
         rest = {key: value for key, value in record.items() if key not in ("id", "text", "entities", "ents")}
         return Document(text, entities, identifier(record), meta={self.name: rest} if rest else {})
 
@@ -71,14 +72,9 @@ class SpacyJson(JsonRecords):
         return record | document.meta.get(self.name, {})
 
 
-def _object(value: Any, text: str) -> Entity:
-    if not isinstance(value, dict):
-        raise Malformed(f"expected each of 'ents' to be an object with start, end and label, found {kind_of(value)}")
-    start, end, label = field(value, "start", int), field(value, "end", int), field(value, "label", str)
-    check_span(start, end, text, "entity")
-    if not label:
-        raise Malformed("an entity's label is empty")
-    return Entity(start, end, label, identifier=identifier(value, "kb_id") or None)
+def _object(value: Any, text: str, note: Note) -> Entity:
+    record = as_object(value, "each of 'ents'")
+    return replace(entity_of(record, text, note), identifier=identifier(record, "kb_id") or None)
 
 
 FORMAT = SpacyJson()

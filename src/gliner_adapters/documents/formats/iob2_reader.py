@@ -1,0 +1,171 @@
+"""Reading IOB2: sentences off a stream, and the document that one says. See :mod:`.iob2`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from gliner_adapters.documents.formats.blocks import Block, RawBlock, decode_block, raw_blocks
+from gliner_adapters.documents.formats.registry import source_name
+from gliner_adapters.documents.formats.report import ReadReport
+from gliner_adapters.documents.tags import PREFIXES, split_tag, tags_to_entities
+from gliner_adapters.documents.types import Document
+from gliner_adapters.documents.words import joined_spans
+from gliner_adapters.errors import DataError
+
+DOCSTART = "-DOCSTART-"
+STRAY_TAG = "I- tag that continues no entity, read as B-"
+OTHER_SCHEME = "sentence with {} tags, read as they are meant"
+MIXED_NEWLINES = "line endings differ within a record"
+
+_SPACES = re.compile(" +")
+#: Lines before a sentence such as ``# sent_id = 5``; others that begin like that are comments if they end in no tag.
+_COMMENT = re.compile(rb"#(?: +[\w.:-]+|sent_id|text) *=[^\t]*")
+_TAGGED = re.compile(rb"[^\t]*[\t ](?:O|[BIESLU]-\S+)\s*")
+_SENT_ID = re.compile(r"^#\s*sent_id\s*=\s*(\S[^\n\r]*?)\s*$", re.MULTILINE)
+
+
+def columns_of(line: str) -> list[str]:
+    """The columns of a line, parted by tabs, or by spaces where there is no tab."""
+    return line.split("\t") if "\t" in line else _SPACES.split(line)
+
+
+def docstart_line(newline: str) -> str:
+    """The line that sets off an abstract, and the blank one after it."""
+    return f"{DOCSTART}\tO{newline}{newline}"
+
+
+@dataclass(slots=True)
+class Record:
+    """A sentence, the text of ``-DOCSTART-`` lines and comments before it, and how many of each there are."""
+
+    block: RawBlock
+    docstarts: int
+    comments: int = 0
+
+
+class Iob2Reader:
+    """Reads the sentences of one file.
+
+    Args:
+        path: what messages name.
+        report: counts.
+    """
+
+    def __init__(self, path: str, report: ReadReport) -> None:
+        self._path = path
+        self._source = source_name(path)
+        self._report = report
+        self._sentences = self._abstracts = 0
+        self._tags: dict[str, tuple[str, str]] = {}
+
+    def records(self, stream: BinaryIO) -> Iterator[Record]:
+        """Sentences, with ``-DOCSTART-`` lines and comments moved into the text before the next one."""
+        lead, docstarts, comments = b"", 0, 0
+        held: Record | None = None
+        for block in raw_blocks(stream, self._path):
+            if re.match(rb"-DOCSTART-(\s|$)", block.lines[0]):
+                lead += block.before + block.lines.pop(0)
+                docstarts += 1
+                if not block.lines:
+                    lead += block.after
+                    continue
+                block = RawBlock(block.line + 1, block.lines, b"", block.after)
+            if found := _comments(block):
+                lead += block.before + b"".join(block.lines[:found])
+                comments += found
+                if found == len(block.lines):
+                    lead += block.after
+                    continue
+                block = RawBlock(block.line + found, block.lines[found:], b"", block.after)
+            if held is not None:
+                yield held
+            block.before, lead = lead + block.before, b""
+            held, docstarts, comments = Record(block, docstarts, comments), 0, 0
+        if held is not None:
+            held.block.after += lead  # `-DOCSTART-` or a comment with no sentence after it
+            yield held
+
+    def parse(self, record: Record) -> Document:
+        """The document that a sentence says.
+
+        Raises:
+            DataError: a line is malformed; with its number.
+        """
+        self._sentences += 1
+        self._abstracts += record.docstarts
+        block = decode_block(record.block, self._path)
+        if block.mixed:
+            self._report.add_repair(MIXED_NEWLINES, self._path, block.line)
+        tokens, middles, tags = self._columns(block)
+        words = joined_spans(tokens)
+        entities, stray = tags_to_entities(words, tags)
+        for scheme in sorted({PREFIXES[prefix] for prefix, _ in tags if prefix != "O"} - {"IOB2"}):
+            self._report.add_repair(OTHER_SCHEME.format(scheme), self._path, block.line)
+        for index in stray:
+            self._report.add_repair(STRAY_TAG, self._path, block.line + index)
+        if DOCSTART in tokens:
+            line = block.line + tokens.index(DOCSTART)
+            raise DataError(f"a {DOCSTART} line within a sentence; expected a blank line before it", self._path, line)
+        text = " ".join(tokens)
+        meta: dict[str, Any] = {}
+        if self._abstracts:
+            meta["abstract"] = f"{self._source}:abstract-{self._abstracts}"
+        layout: dict[str, Any] = block.layout(docstart_line(block.newline) if record.docstarts else "")
+        if any(middle != "\t" for middle in middles):
+            layout["middle"] = middles[0] if len(set(middles)) == 1 else middles
+        if layout:
+            meta["iob2"] = layout
+        name = f"{self._source}:{self._sentences}"
+        if record.comments and (given := _SENT_ID.findall(block.before)):
+            name = given[-1]
+        return Document(text, entities, name, words, sentences=[(0, len(text))], meta=meta)
+
+    def _columns(self, block: Block) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+        """Token, what stands between token and tag, and tag of each line."""
+        tokens: list[str] = []
+        middles: list[str] = []
+        tags: list[tuple[str, str]] = []
+        width = 0
+        for number, line in enumerate(block.lines, block.line):
+            token, middle, tag = line.partition("\t")
+            count = 2
+            if not middle or "\t" in tag:
+                token, middle, tag, count = self._wide_columns(line, number)
+            if not token or not tag:
+                raise DataError(f"the {'tag' if token else 'token'} is empty", self._path, number)
+            if width and count != width:
+                raise DataError(f"expected {width} columns as in line {block.line}, found {count}", self._path, number)
+            width = count
+            tokens.append(token)
+            middles.append(middle)
+            tags.append(self._tags.get(tag) or self._new_tag(tag, number))
+        return tokens, middles, tags
+
+    def _wide_columns(self, line: str, number: int) -> tuple[str, str, str, int]:
+        """First column, everything up to the last, last column, and how many there are."""
+        columns = columns_of(line)
+        if len(columns) < 2:
+            raise DataError(
+                f"expected a token and its tag, separated by a tab or spaces, found {line[:40]!r}",
+                self._path,
+                number,
+            )
+        token, tag = columns[0], columns[-1]
+        return token, line[len(token) : len(line) - len(tag)], tag, len(columns)
+
+    def _new_tag(self, tag: str, number: int) -> tuple[str, str]:
+        try:
+            return self._tags.setdefault(tag, split_tag(tag))
+        except ValueError as error:
+            raise DataError(str(error), self._path, number) from error
+
+
+def _comments(block: RawBlock) -> int:
+    """How many lines before a sentence are comments: no tab, and a name with a value or no tag at the end."""
+    for count, line in enumerate(block.lines):
+        if not line.startswith(b"#") or b"\t" in line or not (_COMMENT.match(line) or not _TAGGED.fullmatch(line)):
+            return count
+    return len(block.lines)
