@@ -41,6 +41,8 @@ _HOMES = {
     "read_documents": "documents",
     "save_adapter": "adapters",
     "split_documents": "corpora",
+    "to_arrow": "documents",
+    "to_pandas": "documents",
     "user_corpus": "corpora",
     "write_documents": "documents",
 }
@@ -70,6 +72,8 @@ __all__ = [
     "read_documents",
     "save_adapter",
     "split_documents",
+    "to_arrow",
+    "to_pandas",
     "user_corpus",
     "write_documents",
 ]
@@ -86,7 +90,7 @@ if TYPE_CHECKING:
         split_documents,
         user_corpus,
     )
-    from gliner_adapters.documents import Document, Entity, Label, read_documents, write_documents
+    from gliner_adapters.documents import Document, Entity, Label, read_documents, to_arrow, to_pandas, write_documents
     from gliner_adapters.errors import GlinerAdaptersError
     from gliner_adapters.model import Base, load_base
     from gliner_adapters.training import TrainingConfig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,23 @@ def as_path(value: Any, what: str) -> Path:
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise ConfigError(f"{what}: expected a path, got {'an empty string' if value == '' else described(value)}")
     return Path(value)
+
+
+def as_names(value: Any, what: str) -> tuple[str, ...]:
+    """Names in their order, maybe none.
+
+    Raises:
+        ConfigError: the value is one string, or holds something else than names.
+    """
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigError(f"{what} must be a list of names, got {described(value)}")
+    names = tuple(value)
+    for name in names:
+        if not isinstance(name, str):
+            raise ConfigError(f"{what} must be a list of names, got {described(name)} among them")
+        if not name.strip():
+            raise ConfigError(f"{what}: a name is empty")
+    return names
 
 
 def as_probability(value: Any, what: str = "a threshold") -> float:

@@ -28,6 +28,8 @@ def adapt(
     train: o.TrainFile = None,
     devel: o.DevelFile = None,
     test: o.TestFile = None,
+    columns: o.Columns = None,
+    tag_names: o.TagNames = None,
     option: Annotated[
         list[str] | None, typer.Option(help="A technique's own option, NAME=VALUE; repeatable.", show_default=False)
     ] = None,
@@ -66,7 +68,7 @@ def adapt(
     from gliner_adapters.training import Reporter
 
     console = Console(stderr=True, quiet=quiet)
-    found = o.find_corpus(corpus, train, devel, test, data_dir)
+    found = o.find_corpus(corpus, train, devel, test, data_dir, columns, tag_names)
     loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device)
     trained = run(
         loaded,

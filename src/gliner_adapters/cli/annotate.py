@@ -13,8 +13,8 @@ from rich.console import Console
 from gliner_adapters.cli import options as o
 from gliner_adapters.cli.reading_progress import ReadingProgress
 from gliner_adapters.cli.signals import Terminated
-from gliner_adapters.documents import Document, Label, read_documents, write_documents, written_format
-from gliner_adapters.documents.formats import formats
+from gliner_adapters.documents import Document, Label, WriteReport, read_documents, write_documents, written_format
+from gliner_adapters.documents.formats import check_writable, formats
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.runtimes import Runtime
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _NAMES = ", ".join(name for name, each in formats().items() if each.readable)
 
-Written = Literal["terminal", "jsonl", "pubtator", "iob2", "bioc"]
+#: Coloured text, in the place of a format.
+TERMINAL = "terminal"
+_WRITTEN = ", ".join((TERMINAL, *(name for name, each in formats().items() if each.writable)))
 
 
 def annotate(
@@ -41,9 +43,12 @@ def annotate(
     from_: Annotated[
         str | None, typer.Option("--from", help=f"Format of the files ({_NAMES}); else by ending and content.")
     ] = None,
+    columns: o.Columns = None,
+    tag_names: o.TagNames = None,
     output: Annotated[str, typer.Option("--output", "-o", help="File to write, - for standard output.")] = "-",
     to: Annotated[
-        Written | None, typer.Option(help="Written form; else by the ending of --output, else terminal.")
+        str | None,
+        typer.Option(help=f"Written form ({_WRITTEN}); else by the ending of --output, else {TERMINAL}."),
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="Least probability; else the adapter's own.")] = None,
     nested: Annotated[bool, typer.Option("--nested", help="Also report entities within entities.")] = False,
@@ -60,7 +65,8 @@ def annotate(
 
     Plain text (`--from txt`, or an ending of .txt) is one document a line; a folder of .txt files has one in each file.
     Long text is windowed, never cut off.
-    IOB2 holds no nested entities and no scores; JSON Lines holds everything.
+    JSON Lines and Parquet hold everything. What another form has no place for (in IOB2 overlapping entities and scores;
+    of overlapping ones the longest stays) is left out, counted and told. `--to csv` is a table with a row an entity.
 
     Several adapters of one base read together, each with its own labels and threshold. JSON Lines then tells for each
     entity which adapter found it (`meta.adapter`), by the name of its folder.
@@ -71,17 +77,20 @@ def annotate(
 
     gliner-adapters annotate -a diseases -a genes --file abstracts.pubtator --output found.jsonl
 
-    gliner-adapters annotate -a my-adapter --file abstracts.pubtator --output found.pubtator
+    gliner-adapters annotate -a my-adapter --file abstracts.pubtator --output found.csv
 
     zcat texts.gz | gliner-adapters annotate -a my-adapter -f - --from txt --to jsonl > found.jsonl
     """
-    written = to or ("terminal" if output == "-" else written_format(output))
-    if written == "terminal" and output != "-":
-        raise ConfigError("coloured text goes to a terminal; for a file choose --to jsonl, pubtator, iob2 or bioc")
+    written = to or (TERMINAL if output == "-" else written_format(output))
+    if written == TERMINAL and output != "-":
+        raise ConfigError(f"coloured text goes to a terminal; for a file choose another --to ({_WRITTEN})")
+    if written != TERMINAL:
+        check_writable(written)
+    report = WriteReport()
     adapters = adapter or []
     annotator = _annotator(adapters, base, label or [], threshold, nested, segment, precision, runtime, architecture,
                            revision, allow_pickle, device)  # fmt: skip
-    documents = _read(texts or [], file or [], from_)
+    documents = _read(texts or [], file or [], from_, o.named(columns, tag_names))
     if len(adapters) > 1:
         found = _with_all(annotator, documents, threshold, nested)
     else:
@@ -89,17 +98,17 @@ def annotate(
     # Texts given as arguments are answered at once; there is nothing to watch.
     with ReadingProgress(Console(stderr=True), quiet or bool(texts and not file)) as progress:
         try:
-            if written == "terminal":
+            if written == TERMINAL:
                 show(progress.watch(found), Console())
             else:
-                write_documents(progress.watch(found), output, written)
+                report = write_documents(progress.watch(found), output, written, on_conflict="drop")
         except (KeyboardInterrupt, Terminated):
             what = "what was found is incomplete" if output == "-" else f"{output} was not written"
             typer.echo(f"stopped after {progress.documents:,} documents; {what}", err=True)
             raise
     if not progress.quiet:
         typer.echo(progress.summary(), err=True)
-    for line in annotator.losses.lines():
+    for line in (*annotator.losses.lines(), *report.losses()):
         typer.echo(f"note: {line}", err=True)
 
 
@@ -156,7 +165,7 @@ def _with_all(
         yield reading.document.with_entities(sorted(marked, key=lambda e: (e.start, e.end)))
 
 
-def _read(texts: list[str], files: list[str], form: str | None) -> Iterator[Document]:
+def _read(texts: list[str], files: list[str], form: str | None, named: o.Named) -> Iterator[Document]:
     """Texts given as arguments, then the files, as one stream."""
     if not texts and not files:
         if sys.stdin.isatty():
@@ -165,7 +174,7 @@ def _read(texts: list[str], files: list[str], form: str | None) -> Iterator[Docu
     for number, text in enumerate(texts, 1):
         yield Document(text, id=f"text:{number}")
     for file in files:
-        yield from read_documents(file, form)
+        yield from read_documents(file, form, **named)
 
 
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red", "bright_cyan", "bright_magenta", "bright_green")

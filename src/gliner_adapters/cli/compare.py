@@ -18,6 +18,8 @@ def compare(
     corpus: o.CorpusName = None,
     devel: o.DevelFile = None,
     test: o.TestFile = None,
+    columns: o.Columns = None,
+    tag_names: o.TagNames = None,
     split: Annotated[Literal["train", "devel", "test"], typer.Option(help="The split that both are about.")] = "test",
     resamples: Annotated[int, typer.Option(min=100, help="Random exchanges of documents between A and B.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
@@ -32,7 +34,7 @@ def compare(
     """
     from gliner_adapters.evaluation import abstract_groups, compare_predictions, keep_labels, read_predictions
 
-    found = o.find_corpus(corpus, None, devel, test, data_dir)
+    found = o.find_corpus(corpus, None, devel, test, data_dir, columns, tag_names)
     gold = found.documents(split)
     labels = [label.name for label in found.labels]
     tests = compare_predictions(

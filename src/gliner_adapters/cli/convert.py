@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from gliner_adapters.cli import options as o
 from gliner_adapters.documents import (
     ReadReport,
     WriteReport,
@@ -34,6 +35,8 @@ def convert(
     from_: Annotated[
         str | None, typer.Option("--from", help=f"Format of IN ({_NAMES}). Default: by its ending.")
     ] = None,
+    columns: o.Columns = None,
+    tag_names: o.TagNames = None,
     to: Annotated[str | None, typer.Option("--to", help=f"Format of OUT ({_NAMES}). Default: by its ending.")] = None,
     skip_bad: Annotated[
         bool,
@@ -72,7 +75,14 @@ def convert(
     """
     writing = get_format(to or written_format(target))
     found = ReadReport()
-    documents = read_documents(source, from_, skip_bad=skip_bad, discontinuous=discontinuous, report=found)
+    documents = read_documents(
+        source,
+        from_,
+        skip_bad=skip_bad,
+        discontinuous=discontinuous,
+        report=found,
+        **o.named(columns, tag_names),
+    )
     written = write_documents(documents, target, writing.name, on_conflict=on_conflict.value)
     for line in _summary(found, written):
         typer.echo(line, err=True)
@@ -86,6 +96,4 @@ def _summary(found: ReadReport, written: WriteReport) -> list[str]:
     if found.skipped > len(found.reasons):
         lines.append(f"  and {found.skipped - len(found.reasons)} more")
     lines.append(f"written: {written.documents} documents, {written.entities} entities")
-    lines.extend(f"dropped: {count} entities: {reason}" for reason, count in written.dropped.items())
-    lines.extend(f"changed: {kind}: {count}" for kind, count in written.changes.items())
-    return lines
+    return [*lines, *written.losses()]

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gliner_adapters.cli import options as o
 from gliner_adapters.corpora import check_documents, check_page, mend_documents, split_documents
 from gliner_adapters.corpora.checking import CheckReport, Finding, MendReport
 from gliner_adapters.corpora.checking.check import MAX_WIDTH
@@ -39,6 +40,8 @@ _SHOWN = 5
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, a split each, or a folder of splits.")],
     from_: From = None,
+    columns: o.Columns = None,
+    tag_names: o.TagNames = None,
     max_width: Annotated[
         int, typer.Option(min=1, help="The widest entity, in words, that the base can find.")
     ] = MAX_WIDTH,
@@ -60,8 +63,10 @@ def check(
     """
     named = files_of_splits(files)
     reports: dict[str, ReadReport] = {split: ReadReport() for split in named}
+    names = o.named(columns, tag_names)
     splits = {
-        split: list(read_documents(path, from_, skip_bad=True, report=reports[split])) for split, path in named.items()
+        split: list(read_documents(path, from_, skip_bad=True, report=reports[split], **names))
+        for split, path in named.items()
     }
     found = check_documents(splits, max_width=max_width, reports=reports)
     if as_json:
@@ -85,6 +90,8 @@ def split(
     test: Annotated[float, typer.Option(min=0, max=1, help="Share of the documents for test.")] = 0.1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same splits.")] = 0,
     from_: From = None,
+    columns: o.Columns = None,
+    tag_names: o.TagNames = None,
     to: Annotated[str | None, typer.Option("--to", help=f"Format to write ({_NAMES}); else that of FILE.")] = None,
 ) -> None:
     """Part documents into train, devel and test: seeded, with each type's share in each, documents whole.
@@ -98,7 +105,7 @@ def split(
     source = from_ or detect_format(file)
     target = get_format(to or (source if get_format(source).writable else "jsonl"))
     ending = _ending(file, target.name, target.endings or target.shared_endings)
-    parts = split_documents(read_documents(file, source), shares, seed=seed)
+    parts = split_documents(read_documents(file, source, **o.named(columns, tag_names)), shares, seed=seed)
     _new_folder(output)
     for name, documents in parts.items():
         write_documents(documents, output / f"{name}{ending}", target.name)

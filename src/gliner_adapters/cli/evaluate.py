@@ -22,6 +22,8 @@ def evaluate(
     train: o.TrainFile = None,
     devel: o.DevelFile = None,
     test: o.TestFile = None,
+    columns: o.Columns = None,
+    tag_names: o.TagNames = None,
     split: Annotated[Literal["train", "devel", "test"], typer.Option(help="Which split.")] = "test",
     threshold: Annotated[float | None, typer.Option(help="Least probability; else the adapter's own.")] = None,
     precision: o.Precision = "fp32",
@@ -62,7 +64,7 @@ def evaluate(
         raise ConfigError("what should be scored? Give one of ADAPTER, --base and --predictions")
     if predictions is not None and (threshold is not None or save_predictions is not None):
         raise ConfigError("--threshold and --save-predictions go with a model; --predictions scores a file as it is")
-    found = o.find_corpus(corpus, train, devel, test, data_dir)
+    found = o.find_corpus(corpus, train, devel, test, data_dir, columns, tag_names)
     if predictions is not None:
         gold = found.documents(split)
         labels = [label.name for label in found.labels]

@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -42,27 +42,68 @@ Segment = Annotated[
     typer.Option(help="Read by sentence or by window; else as adapters were trained and bases pretrained."),
 ]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="Columns of a table or of tagged words, parted by commas; see docs/data.md.", metavar="NAME,..."),
+]
+TagNames = Annotated[
+    str | None,
+    typer.Option(help="Names of tags that the file gives as numbers, from 0 on, parted by commas.", metavar="TAG,..."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def find_corpus(
-    name: str | None, train: Path | None, devel: Path | None, test: Path | None, data_dir: Path | None
+    name: str | None,
+    train: Path | None,
+    devel: Path | None,
+    test: Path | None,
+    data_dir: Path | None,
+    columns: str | None = None,
+    tag_names: str | None = None,
 ) -> Corpus:
     """The corpus that the options name.
 
     Raises:
-        ConfigError: none, or two, are named.
+        ConfigError: none, or two, are named; or columns of files that take none.
     """
+    names = named(columns, tag_names)
     own = train or devel or test
     if name and own:
         raise ConfigError("give --corpus or your own files (--train, --devel, --test), not both")
     if name:
-        return load_corpus(name, data_dir=data_dir)
+        return load_corpus(name, data_dir=data_dir, **names)
     if own:
-        return user_corpus(train, devel, test)
+        return user_corpus(train, devel, test, **names)
     raise ConfigError("which data? Give --corpus NAME, or your own files with --train, --devel, --test")
+
+
+class Named(TypedDict):
+    """What readers are told of a file's columns and tags."""
+
+    columns: tuple[str, ...]
+    tag_names: tuple[str, ...]
+
+
+def named(columns: str | None, tag_names: str | None) -> Named:
+    """The options ``--columns`` and ``--tag-names`` as readers take them."""
+    return {"columns": split_names(columns, "--columns"), "tag_names": split_names(tag_names, "--tag-names")}
+
+
+def split_names(value: str | None, what: str) -> tuple[str, ...]:
+    """The names that an option gives, parted by commas; none if it is left out.
+
+    Raises:
+        ConfigError: a name is empty.
+    """
+    if value is None:
+        return ()
+    names = tuple(name.strip() for name in value.split(","))
+    if not all(names):
+        raise ConfigError(f"{what}: expected names parted by commas, got {value!r}")
+    return names
 
 
 def with_config(kind: type[BaseModel]) -> Callable[[Function], Callable[..., Any]]:

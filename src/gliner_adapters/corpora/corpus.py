@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Corpus:
         labels: Mapping[str, Label] | None = None,
         info: CorpusInfo | None = None,
         format: str | None = None,  # noqa: A002 - the readers' word for it
+        columns: Sequence[str] = (),
+        tag_names: Sequence[str] = (),
     ) -> None:
         """Put a corpus together; ``load_corpus`` and ``user_corpus`` are the usual ways.
 
@@ -42,11 +44,14 @@ class Corpus:
                 says nothing about the labels, unless it is all there is.
             info: the registry's entry, if any.
             format: the files' format; by their endings if ``None``.
+            columns: what the files' columns are; see :func:`~gliner_adapters.documents.read_documents`.
+            tag_names: names of tags that the files give as numbers.
         """
         self.name = name
         self.info = info
         self.files = {split: Path(files[split]) for split in SPLITS if split in files}
         self._format = format
+        self._columns, self._tag_names = tuple(columns), tuple(tag_names)
         self._documents: dict[str, list[Document]] = {}
         if not self.files or set(files) - set(SPLITS):
             raise ConfigError(f"a corpus has the splits {', '.join(SPLITS)} or some of them, got {list(files)}")
@@ -97,7 +102,8 @@ class Corpus:
 
     def _read(self, path: Path, report: ReadReport | None = None) -> Iterator[Document]:
         """A file's documents as they are, each with an id: predictions are paired with gold by it."""
-        for number, document in enumerate(read_documents(path, self._format, report=report), 1):
+        documents = read_documents(path, self._format, columns=self._columns, tag_names=self._tag_names, report=report)
+        for number, document in enumerate(documents, 1):
             document.id = document.id or str(number)
             yield document
 

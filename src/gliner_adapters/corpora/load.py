@@ -18,7 +18,13 @@ LABELS_FILE = "labels.json"
 _STEMS = {"train": ("train",), "devel": ("devel", "dev"), "test": ("test",)}
 
 
-def load_corpus(name_or_path: str | Path, *, data_dir: str | Path | None = None) -> Corpus:
+def load_corpus(
+    name_or_path: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    columns: Sequence[str] = (),
+    tag_names: Sequence[str] = (),
+) -> Corpus:
     """Load a registered corpus by name, or a user's own from a folder of splits.
 
     Nothing is downloaded here. Registered files are verified against their checksums. A folder holds
@@ -29,20 +35,27 @@ def load_corpus(name_or_path: str | Path, *, data_dir: str | Path | None = None)
         name_or_path: a name or alias of the registry, or a folder. A registered name wins; write
             ``./name`` for a folder that is called the same.
         data_dir: where the registered corpora lie, if not where the environment or the cache has them.
+        columns: what the columns of a folder's files are; see :func:`~gliner_adapters.documents.read_documents`.
+        tag_names: names of tags that a folder's files give as numbers.
 
     Raises:
-        ConfigError: unknown name, missing file (says how to fetch it) or unclear folder.
+        ConfigError: unknown name, missing file (says how to fetch it), unclear folder, or columns or tag names of a
+            registered corpus.
         DataError: a file's checksum is wrong, or ``labels.json`` is malformed.
     """
     as_path(name_or_path, "the corpus")
     if isinstance(name_or_path, str) and is_corpus(name_or_path):
         info = corpus_info(name_or_path)
+        if columns or tag_names:
+            raise ConfigError(
+                f"the corpus {info.name} says itself what its files hold; leave columns and tag names out"
+            )
         files = {split: find_file(info, split, data_dir) for split in info.splits}
         labels = {label.tag: label.label for label in info.labels}
         return Corpus(info.name, files, labels=labels, info=info, format=info.format)
     path = Path(name_or_path)
     if path.is_dir():
-        return _folder_corpus(path)
+        return _folder_corpus(path, columns, tag_names)
     if path.is_file():
         raise ConfigError(
             f"{path} is one file, and a corpus is splits: give a folder with train.*, devel.* and test.*, "
@@ -60,6 +73,8 @@ def user_corpus(
     *,
     labels: Labels | None = None,
     format: str | None = None,  # noqa: A002 - the readers' word for it
+    columns: Sequence[str] = (),
+    tag_names: Sequence[str] = (),
     name: str = "user",
 ) -> Corpus:
     """A corpus from the user's own files, any of the three splits.
@@ -72,6 +87,8 @@ def user_corpus(
             the labels are those that the entities of train and devel carry (of test if there is nothing else),
             sorted by name, without descriptions.
         format: the format of all files; by their endings if ``None``.
+        columns: what the columns of all files are; see :func:`~gliner_adapters.documents.read_documents`.
+        tag_names: names of tags that all files give as numbers.
         name: what to call the corpus.
 
     Raises:
@@ -89,7 +106,7 @@ def user_corpus(
     if labels is not None and not labels:
         raise ConfigError("labels are given but empty; name at least one, or leave them out")
     schema = None if labels is None else {label.name: label for label in as_labels(labels)}
-    return Corpus(name, files, labels=schema, format=format)
+    return Corpus(name, files, labels=schema, format=format, columns=columns, tag_names=tag_names)
 
 
 def split_of(path: Path) -> str:
@@ -121,7 +138,7 @@ def files_of_splits(paths: Sequence[str | Path]) -> dict[str, Path]:
     return found
 
 
-def _folder_corpus(folder: Path) -> Corpus:
+def _folder_corpus(folder: Path, columns: Sequence[str], tag_names: Sequence[str]) -> Corpus:
     files = splits_in(folder)
     if not files:
         raise ConfigError(
@@ -134,6 +151,8 @@ def _folder_corpus(folder: Path) -> Corpus:
         files.get("devel"),
         files.get("test"),
         labels=_read_labels(labels) if labels.is_file() else None,
+        columns=columns,
+        tag_names=tag_names,
         name=folder.resolve().name,
     )
 

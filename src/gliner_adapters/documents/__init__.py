@@ -3,6 +3,7 @@
 Everything is in character offsets, end exclusive. Nothing here imports torch or GLiNER.
 """
 
+from gliner_adapters.documents.data_frames import to_arrow, to_pandas
 from gliner_adapters.documents.formats import (
     Discontinuous,
     OnConflict,
@@ -64,6 +65,8 @@ __all__ = [
     "split_tag",
     "split_words",
     "tags_to_entities",
+    "to_arrow",
+    "to_pandas",
     "word_spans",
     "words_entity",
     "write_documents",

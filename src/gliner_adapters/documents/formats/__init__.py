@@ -6,7 +6,7 @@ Reading and writing stream. A format is one module with a ``FORMAT``; see :mod:`
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gliner_adapters.documents.formats.base import (
@@ -21,7 +21,8 @@ from gliner_adapters.documents.formats.report import ReadReport, RepairWarning, 
 from gliner_adapters.documents.formats.streams import check_readable, display_name
 from gliner_adapters.documents.types import Document
 from gliner_adapters.errors import ConfigError, DataError
-from gliner_adapters.inputs import as_path, described
+from gliner_adapters.extras import require
+from gliner_adapters.inputs import as_names, as_path, described
 
 __all__ = [
     "Discontinuous",
@@ -32,6 +33,7 @@ __all__ = [
     "RepairWarning",
     "WriteOptions",
     "WriteReport",
+    "check_writable",
     "detect_format",
     "formats",
     "get_format",
@@ -47,6 +49,8 @@ def read_documents(
     *,
     skip_bad: bool = False,
     discontinuous: Discontinuous = "span",
+    columns: Sequence[str] = (),
+    tag_names: Sequence[str] = (),
     report: ReadReport | None = None,
 ) -> Iterator[Document]:
     """Read the documents of a file or folder, one at a time.
@@ -56,6 +60,8 @@ def read_documents(
         format: name of the format; by default what ending and content say.
         skip_bad: leave out records that cannot be read and count them in ``report``, instead of raising.
         discontinuous: what to make of annotations of several parts; see :data:`Discontinuous`.
+        columns: what the columns of the file are, for formats with columns; see docs/data.md.
+        tag_names: names of tags that the file gives as numbers, in the order of these.
         report: receives the counts. Without one, a single :class:`RepairWarning` at the end tells what was
             repaired or left out.
 
@@ -64,7 +70,7 @@ def read_documents(
 
     Raises:
         DataError: the file is missing or damaged, or a record is malformed; with ``path:line``.
-        ConfigError: the format is unknown, cannot be told, or is not read.
+        ConfigError: the format is unknown, cannot be told, is not read, or takes no columns or tag names.
     """
     as_path(path, "the file to read")
     named = get_format(format) if format else None
@@ -73,7 +79,13 @@ def read_documents(
     check_readable(path, folder=reader.in_folders)
     if not reader.readable:
         raise ConfigError(f"the format {reader.name} is written, not read")
-    options = ReadOptions(skip_bad=skip_bad, discontinuous=discontinuous)
+    options = ReadOptions(
+        skip_bad=skip_bad,
+        discontinuous=discontinuous,
+        columns=as_names(columns, "columns"),
+        tag_names=as_names(tag_names, "tag_names"),
+    )
+    reader.check_options(options)
     return _read(reader, path, options, report)
 
 
@@ -84,6 +96,20 @@ def _read(reader: Format, path: str | Path, options: ReadOptions, report: ReadRe
     finally:
         if report is None and (problems := counts.problems()):
             warnings.warn(f"{display_name(path)}: {'; '.join(problems)}", RepairWarning, stacklevel=2)
+
+
+def check_writable(name: str) -> Format:
+    """The format of this name, which has to be one that is written and whose packages are there.
+
+    Raises:
+        ConfigError: there is no such format, it is only read, or an extra is missing.
+    """
+    writer = get_format(name)
+    if not writer.writable:
+        raise ConfigError(f"the format {writer.name} is read, not written")
+    if writer.needs:
+        require(*writer.needs)
+    return writer
 
 
 def write_documents(
@@ -111,9 +137,7 @@ def write_documents(
     as_path(path, "the file to write")
     if isinstance(documents, Document | str) or not isinstance(documents, Iterable):
         raise DataError(f"expected a list (or another iterable) of documents to write, got {described(documents)}")
-    writer = get_format(format or written_format(path))
-    if not writer.writable:
-        raise ConfigError(f"the format {writer.name} is read, not written")
+    writer = check_writable(format or written_format(path))
     report = WriteReport()
     writer.write_path(documents, path, options=WriteOptions(on_conflict=on_conflict), report=report)
     return report

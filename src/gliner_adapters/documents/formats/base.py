@@ -51,10 +51,14 @@ class ReadOptions:
     Attributes:
         skip_bad: leave out bad records and count them, instead of raising.
         discontinuous: what to make of annotations of several parts.
+        columns: what the columns of a table or of tagged words are; only for formats that take it.
+        tag_names: names of tags that the file gives as numbers, in the order of these; only for formats that take it.
     """
 
     skip_bad: bool = False
     discontinuous: Discontinuous = "span"
+    columns: tuple[str, ...] = ()
+    tag_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,14 @@ class Format(ABC):
     """One line for help texts."""
     in_folders: ClassVar[bool] = False
     """Whether a folder can be read and written, by the format's own :meth:`read_path` and :meth:`write_path`."""
+
+    takes_columns: ClassVar[bool] = False
+    """Whether reading heeds :attr:`ReadOptions.columns`; a format that does not refuses them."""
+    takes_tag_names: ClassVar[bool] = False
+    """Whether reading heeds :attr:`ReadOptions.tag_names`."""
+
+    needs: ClassVar[tuple[str, str] | None] = None
+    """The package that reading and writing need, and the extra that brings it."""
 
     @property
     def readable(self) -> bool:
@@ -127,6 +139,17 @@ class Format(ABC):
             DataError: a document that the format cannot express, by its id.
         """
         raise ConfigError(f"the format {self.name} is read, not written")
+
+    def check_options(self, options: ReadOptions) -> None:
+        """Refuse what reading would pass over.
+
+        Raises:
+            ConfigError: columns or tag names are given, and the format takes none.
+        """
+        if options.columns and not self.takes_columns:
+            raise ConfigError(f"the format {self.name} takes no columns; leave them out")
+        if options.tag_names and not self.takes_tag_names:
+            raise ConfigError(f"the format {self.name} takes no names of tags; leave them out")
 
     def read_path(self, path: str | Path, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """Yield the documents of a file, decompressed if it ends in ``.gz``; ``-`` is standard input."""

@@ -31,12 +31,13 @@ from gliner_adapters.documents.formats.base import (
 )
 from gliner_adapters.documents.formats.blocks import BlockWriter
 from gliner_adapters.documents.formats.iob2_reader import DOCSTART, Iob2Reader, columns_of, docstart_line
+from gliner_adapters.documents.formats.json_records import count_unkept
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.streams import BOM
+from gliner_adapters.documents.formats.tagged_words import tags_of
 from gliner_adapters.documents.sentences import sentence_breaks
-from gliner_adapters.documents.tags import count_reasons, entities_to_tags
 from gliner_adapters.documents.types import Document
-from gliner_adapters.documents.words import Span, entity_words, refine_words, word_spans
+from gliner_adapters.documents.words import Span, entity_words
 from gliner_adapters.errors import DataError
 
 _TAG = re.compile(r"[BIESLU]-\S+")
@@ -84,7 +85,7 @@ class _Writer:
 
     def write(self, document: Document) -> None:
         name = document_name(document, self._report.documents + 1)
-        words, tags = self._tagged(document, name)
+        words, tags, left_out = tags_of(document, name, "IOB2", self._on_conflict, self._report)
         layout = document.meta.get("iob2", {})
         middles = layout.get("middle", "\t")
         if isinstance(middles, str):
@@ -102,25 +103,8 @@ class _Writer:
             self._blocks.write(name, lines[start:end], layout if len(breaks) == 1 else {}, before)
             before = ""
         self._report.documents += 1
-
-    def _tagged(self, document: Document, name: str) -> tuple[Sequence[Span], list[str]]:
-        words = word_spans(document)
-        if not words:
-            raise DataError(f"{name} has no words; IOB2 cannot hold an empty sentence")
-        if document.words is not None:
-            _check_covered(document, words, name)
-        if self._on_conflict == "split":
-            words, _ = refine_words(words, document.entities)
-        tags, left_out = entities_to_tags(words, document.entities)
-        if left_out and self._on_conflict == "error":
-            entity, reason = left_out[0]
-            raise DataError(
-                f"{name}: entity {entity.key} {document.mention(entity)[:40]!r} cannot be written as "
-                f"IOB2: {reason}; drop such entities, or split words at entity boundaries (for training data)"
-            )
-        self._report.dropped += count_reasons(left_out)
-        self._report.entities += len(document.entities) - len(left_out)
-        return words, tags
+        self._report.entities += len(document.entities) - left_out
+        count_unkept(document, self._report, score=True, identifier=True)
 
 
 def _sentence_starts(document: Document, words: Sequence[Span]) -> list[int]:
@@ -136,15 +120,6 @@ def _sentence_starts(document: Document, words: Sequence[Span]) -> list[int]:
     spans = [span for entity in document.entities if (span := entity_words(words, entity)) is not None]
     inside = {index for first, last in spans for index in range(first + 1, last + 1)}
     return [0, *(index for index in breaks if index not in inside)]
-
-
-def _check_covered(document: Document, words: Sequence[Span], name: str) -> None:
-    """Refuse a text with characters in no word: IOB2 would lose them."""
-    previous = 0
-    for start, end in [*words, (len(document.text), len(document.text))]:
-        if previous != start and (lost := document.text[previous:start].strip()):
-            raise DataError(f"{name}: {lost[:40]!r} (character {previous} on) belongs to no word; IOB2 would lose it")
-        previous = end
 
 
 def _check_tokens(tokens: list[str], tags: list[str], middles: list[str], name: str) -> None:

@@ -10,14 +10,13 @@ from typing import Any, BinaryIO
 from gliner_adapters.documents.formats.blocks import Block, RawBlock, decode_block, raw_blocks
 from gliner_adapters.documents.formats.registry import source_name
 from gliner_adapters.documents.formats.report import ReadReport
-from gliner_adapters.documents.tags import PREFIXES, split_tag, tags_to_entities
+from gliner_adapters.documents.formats.tagged_words import entities_of
+from gliner_adapters.documents.tags import split_tag
 from gliner_adapters.documents.types import Document
 from gliner_adapters.documents.words import joined_spans
 from gliner_adapters.errors import DataError
 
 DOCSTART = "-DOCSTART-"
-STRAY_TAG = "I- tag that continues no entity, read as B-"
-OTHER_SCHEME = "sentence with {} tags, read as they are meant"
 MIXED_NEWLINES = "line endings differ within a record"
 
 _SPACES = re.compile(" +")
@@ -101,11 +100,9 @@ class Iob2Reader:
             self._report.add_repair(MIXED_NEWLINES, self._path, block.line)
         tokens, middles, tags = self._columns(block)
         words = joined_spans(tokens)
-        entities, stray = tags_to_entities(words, tags)
-        for scheme in sorted({PREFIXES[prefix] for prefix, _ in tags if prefix != "O"} - {"IOB2"}):
-            self._report.add_repair(OTHER_SCHEME.format(scheme), self._path, block.line)
-        for index in stray:
-            self._report.add_repair(STRAY_TAG, self._path, block.line + index)
+        entities = entities_of(
+            words, tags, lambda kind, index: self._report.add_repair(kind, self._path, block.line + index)
+        )
         if DOCSTART in tokens:
             line = block.line + tokens.index(DOCSTART)
             raise DataError(f"a {DOCSTART} line within a sentence; expected a blank line before it", self._path, line)

@@ -51,13 +51,19 @@ class JsonRecords(Format):
     def record(self, document: Document, number: int, options: WriteOptions, report: WriteReport) -> Any:
         """A record from the document with this number in the file."""
 
+    def parser(self, options: ReadOptions) -> Callable[[Any, Note], Document | None]:
+        """What makes documents of the records of one file: :meth:`parse`, unless ``options`` matter to the format."""
+        return self.parse
+
     def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """One document a record."""
+
+        parser = self.parser(options)
 
         def parse(given: tuple[int, Callable[[], Any]]) -> Document | None:
             line, value = given
             try:
-                return self.parse(value(), lambda kind: report.add_repair(kind, path, line))
+                return parser(value(), lambda kind: report.add_repair(kind, path, line))
             except Malformed as error:
                 raise DataError(str(error), path, line) from None
 
@@ -85,12 +91,17 @@ class JsonRecords(Format):
         """Count what a record has no place for."""
         if "words" not in self.keeps and (document.words is not None or document.sentences is not None):
             report.changes[WORDS] += 1
-        for entity in document.entities:
-            if "score" not in self.keeps and entity.score is not None:
-                report.changes[SCORES] += 1
-            if "identifier" not in self.keeps and entity.identifier is not None:
-                report.changes[IDENTIFIERS] += 1
+        count_unkept(document, report, score="score" not in self.keeps, identifier="identifier" not in self.keeps)
         if document.meta.keys() - {self.name} or any(
             (each.meta or {}).keys() - {self.name} for each in document.entities
         ):
             report.changes[METADATA] += 1
+
+
+def count_unkept(document: Document, report: WriteReport, *, score: bool, identifier: bool) -> None:
+    """Count the scores and identifiers of a document's entities, in a format that has no place for them."""
+    for entity in document.entities:
+        if score and entity.score is not None:
+            report.changes[SCORES] += 1
+        if identifier and entity.identifier is not None:
+            report.changes[IDENTIFIERS] += 1

@@ -77,10 +77,12 @@ class JsonLines(Format):
     def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """One document a line; empty lines are passed over."""
 
-        def parse(record: tuple[int, bytes]) -> Document:
-            number, raw = record
+        def parse(given: tuple[int, bytes]) -> Document:
+            number, raw = given
             try:
-                return _parse(decode(raw.removeprefix(BOM) if number == 1 else raw, path, number), path, number, report)
+                line = decode(raw.removeprefix(BOM) if number == 1 else raw, path, number)
+                record = as_object(parse_line(line), "this line")
+                return document_of(record, lambda kind: report.add_repair(kind, path, number))
             except Malformed as error:
                 raise DataError(str(error), path, number) from error
 
@@ -94,7 +96,7 @@ class JsonLines(Format):
         for number, document in enumerate(documents, 1):
             name = document_name(document, number)
             try:
-                line = json.dumps(_to_json(document), ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+                line = json.dumps(record_of(document), ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
             except (TypeError, ValueError) as error:
                 raise DataError(f"{name} cannot be written as JSON: {error}") from error
             stream.write(encode(line + "\n", name))
@@ -102,9 +104,12 @@ class JsonLines(Format):
             report.entities += len(document.entities)
 
 
-def _parse(line: str, path: str, number: int, report: ReadReport) -> Document:
-    record = parse_line(line)
-    record = as_object(record, "this line")
+def document_of(record: Mapping[str, Any], note: Note) -> Document:
+    """The document that a record says, be it read from JSON or from a table with nested columns.
+
+    Raises:
+        Malformed: what is wrong with it.
+    """
     for key in record.keys() - _FIELDS:
         value = record[key]
         if isinstance(value, (list, dict)) and value and (other := _DIALECTS.get(key)):
@@ -116,19 +121,16 @@ def _parse(line: str, path: str, number: int, report: ReadReport) -> Document:
     if "tokenized_text" in record:
         document, known = from_gliner(record), _GLINER_FIELDS
     else:
-        document, known = _from_json(record, path, number, report), _FIELDS
+        document, known = _from_json(record, note), _FIELDS
     for key in record.keys() - known:
-        report.add_repair(f"unknown field {key!r} kept in meta", path, number)
+        note(f"unknown field {key!r} kept in meta")
         document.meta.setdefault(key, record[key])
     return document
 
 
-def _from_json(record: Mapping[str, Any], path: str, number: int, report: ReadReport) -> Document:
+def _from_json(record: Mapping[str, Any], note: Note) -> Document:
     text = field(record, "text", str)
-    entities = [
-        _entity(entity, text, lambda kind: report.add_repair(kind, path, number))
-        for entity in field(record, "entities", list, [])
-    ]
+    entities = [_entity(entity, text, note) for entity in field(record, "entities", list, [])]
     words, sentences = _spans(record, "words", text), _spans(record, "sentences", text)
     meta = dict(field(record, "meta", dict, {}))
     return Document(text, entities, identifier(record), words, sentences, meta)
@@ -187,7 +189,8 @@ def _spans(record: Mapping[str, Any], name: str, text: str) -> list[Span] | None
     return spans
 
 
-def _to_json(document: Document) -> dict[str, Any]:
+def record_of(document: Document) -> dict[str, Any]:
+    """A document as JSON can hold it without loss; ``TypeError`` if it cannot."""
     record: dict[str, Any] = {} if document.id is None else {"id": document.id}
     record["text"] = document.text
     record["entities"] = [_entity_to_json(entity) for entity in document.entities]

@@ -87,3 +87,8 @@ class WriteReport:
     entities: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
+
+    def losses(self) -> list[str]:
+        """What is not in the file as it was in the documents: a line for each kind, with its count."""
+        lines = [f"dropped: {count} entities: {reason}" for reason, count in self.dropped.items()]
+        return lines + [f"changed: {kind}: {count}" for kind, count in self.changes.items() if count]

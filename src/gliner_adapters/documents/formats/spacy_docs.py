@@ -56,6 +56,7 @@ class SpacyDocs(Format):
     name = "spacy"
     endings = (".spacy",)
     summary = "spaCy's DocBin, as `spacy train` reads it (extra [spacy])"
+    needs = ("spacy", "spacy")
 
     def recognises(self, head: bytes) -> bool:
         """Whether the content is packed as a DocBin is, with ``attrs`` or ``version`` as its first name."""
