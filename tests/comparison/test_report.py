@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from bases import TinyBase
 from gliner_adapters.cli import app
-from gliner_adapters.comparison.plan import Plan
+from gliner_adapters.comparison import runner
+from gliner_adapters.comparison.plan import Plan, PlannedBase
 from gliner_adapters.comparison.report import comparison_report, drawing, read_runs, write_report
 from gliner_adapters.comparison.report.cells import by_corpus
 from gliner_adapters.comparison.report.findings import findings
@@ -29,16 +30,24 @@ from gliner_adapters.comparison.report.named_points import draw_efficiency, draw
 from gliner_adapters.comparison.report.page import Bullets, Code, Excerpt, Heading, Number, Page, Strong, Table, Text
 from gliner_adapters.comparison.report.paired import comparisons
 from gliner_adapters.comparison.report.tables import STUDY, epoch_seconds
-from gliner_adapters.comparison.runner import execute
+from gliner_adapters.comparison.runner import execute, load_planned
 from gliner_adapters.comparison.specs import expand
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.errors import DataError
+from gliner_adapters.model import Base
 
 Tiny = Callable[[str], TinyBase]
 
 #: What only some runs hold; the sections about it must not appear without.
 OPTIONAL = ("at_half", "calibration", "deployable_bytes")
 EXTRA_FILES = ("forgetting.json", "paraphrase.json", "latency.json")
+
+
+def random_base(planned: PlannedBase, device: str = "cpu") -> Base:
+    """A plan's base, known for random, so that any training beats what it starts from."""
+    base = load_planned(planned, device)
+    base.fresh = True
+    return base
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +64,9 @@ def complete(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "training": {"epochs": 2, "precision": "fp32"},
     }
     for spec in expand(Plan.model_validate(plan)).runs:
-        metrics = execute(spec, folder / spec.name)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runner, "load_planned", random_base)
+            metrics = execute(spec, folder / spec.name)
         scores = {name: metrics[name] for name in ("macro_f1", "micro_f1")}
         lower = {name: value - 0.1 for name, value in scores.items()}
         other = {"corpus": "other", "before": scores, "plugged": lower, "unplugged_equal": True}
