@@ -294,7 +294,7 @@ def test_limit_and_options_reach_the_run(tiny: Tiny, corpus_folder: Path, tmp_pa
         limit=5,
     )
     assert trained.config.trained_on["documents"] == 5
-    assert trained.config.options == {"label_style": "name", "initialisation": "random", "label_bias": False}
+    assert trained.config.options == {"label_style": "name", "initialisation": "random"}
 
 
 def test_evaluate_a_base_and_refuse_other_labels(tiny: Tiny, corpus_folder: Path) -> None:
