@@ -30,7 +30,7 @@ METHOD = "label-embeddings"
 #: What the adapters are compared with.
 REFERENCE = "jsonl"
 #: Formats whose documents are words or sentences: the text between them is not kept.
-OF_WORDS = ("iob2", "gliner")
+OF_WORDS = ("iob2", "gliner", "hf-tokens")
 
 
 def whole_text_formats() -> list[str]:

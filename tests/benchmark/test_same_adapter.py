@@ -17,7 +17,11 @@ NAMES = ("brat", "doccano", "prodigy", "spacy", "label-studio", "bioc-xml")
 def test_every_format_that_keeps_the_text_takes_part() -> None:
     named = set(whole_text_formats())
     assert named >= {*NAMES, "jsonl", "pubtator"}
-    assert {name for name, each in formats().items() if each.readable and each.writable} - named == {"iob2", "gliner"}
+    assert {name for name, each in formats().items() if each.readable and each.writable} - named == {
+        "iob2",
+        "gliner",
+        "hf-tokens",
+    }
 
 
 @pytest.mark.parametrize("name", whole_text_formats())
