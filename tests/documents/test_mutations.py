@@ -5,6 +5,7 @@ A format that is added is held to this at once; one that cannot be written needs
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import random
@@ -20,6 +21,7 @@ from documents.helpers import read_bytes, write_bytes
 from gliner_adapters.documents import Document, Entity, ReadReport, formats
 from gliner_adapters.documents.formats import label_studio, prodigy
 from gliner_adapters.documents.formats.blocks import raw_blocks
+from gliner_adapters.documents.formats.table_columns import FIELDS
 from gliner_adapters.errors import DataError, GlinerAdaptersError
 
 from .test_xml_safety import LAUGHS
@@ -67,8 +69,8 @@ def sample(name: str) -> bytes:
     """A file of some documents in a format."""
     if name in SAMPLES:
         return SAMPLES[name]
-    if name == "spacy":
-        pytest.importorskip("spacy")
+    if needed := formats()[name].needs:
+        pytest.importorskip(needed[0], reason=f"needs the extra [{needed[1]}]")
     # Of two sentences IOB2 makes two documents.
     documents = [each for each in DOCUMENTS if name != "iob2" or "\n" not in each.text]
     return write_bytes(documents, name, on_conflict="drop")
@@ -143,9 +145,25 @@ def of_titles(raw: bytes) -> int | None:
     return count
 
 
+def of_rows(raw: bytes) -> int | None:
+    """Numbers of documents in a table, where every row has one and they go up."""
+    with suppress(UnicodeDecodeError, csv.Error, ValueError, IndexError):
+        lines = raw.removeprefix(b"\xef\xbb\xbf").decode().splitlines(keepends=True)
+        if any("\0" in line or line[-1] in "\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029" for line in lines):
+            return None
+        header, *rows = csv.reader(lines, delimiter="\t" if "\t" in lines[0] else ",", strict=True)
+        if tuple(header) != FIELDS or not all(re.fullmatch(r"\d{1,15}", row[0], re.ASCII) for row in rows if row):
+            return None
+        numbers = [int(row[0]) for row in rows if row]
+        if numbers == sorted(numbers) and all(number > 0 for number in numbers):
+            return len(set(numbers))
+    return None
+
+
 #: How many documents a file holds, where that can be told without reading it; ``None`` where it cannot.
 THERE: dict[str, Callable[[bytes], int | None]] = {
-    **dict.fromkeys(("jsonl", "doccano", "prodigy", "spacy-json", "label-studio", "gliner"), of_json),
+    **dict.fromkeys(("jsonl", "doccano", "prodigy", "spacy-json", "label-studio", "gliner", "hf-tokens"), of_json),
+    **dict.fromkeys(("csv", "tsv"), of_rows),
     "bioc": of_bioc,
     "iob2": of_blocks,
     "pubtator": of_titles,
@@ -210,8 +228,6 @@ def test_many_damaged_files(name: str) -> None:
 )
 def test_nothing_is_expanded_or_loaded(name: str, attack: str) -> None:
     """A file that is no XML to the format is text at most."""
-    if name == "spacy":
-        pytest.importorskip("spacy")
     for raw in (attack.encode(), sample(name) + attack.encode(), attack.encode() + sample(name)):
         try:
             documents = read_bytes(raw, name, skip_bad=True)

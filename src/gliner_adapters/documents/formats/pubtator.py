@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.base import Format, ReadOptions, WriteOptions, document_name, parse_records
 from gliner_adapters.documents.formats.blocks import Block, BlockWriter, RawBlock, decode_block, raw_blocks
+from gliner_adapters.documents.formats.json_records import count_unkept
 from gliner_adapters.documents.formats.pubtator_offsets import locate, row_text
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.streams import BOM
@@ -70,6 +71,7 @@ class PubTator(Format):
             blocks.write(name, lines, document.meta.get("pubtator", {}))
             report.documents += 1
             report.entities += len(document.entities)
+            count_unkept(document, report, score=True, identifier=False)
 
 
 def _documents(block: RawBlock) -> Iterator[RawBlock]:
