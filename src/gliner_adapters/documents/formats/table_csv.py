@@ -94,7 +94,10 @@ class CsvTable(Format):
                 if place:
                     row["text"] = ""
                 cells = [row.get(field) for field in (*FIELDS, *others)]
-                stream.write(encode(self._line(["" if cell is None else str(cell) for cell in cells]), name))
+                line = self._line(["" if cell is None else str(cell) for cell in cells])
+                if "\0" in line:
+                    raise DataError(f"{name} holds a NUL, which no table of text can hold")
+                stream.write(encode(line, name))
         if not number:
             stream.write(encode(self._line(FIELDS), "the header"))
 
