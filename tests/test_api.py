@@ -112,7 +112,7 @@ def test_without_devel_the_threshold_is_a_half(tiny: Tiny, corpus_folder: Path, 
     (corpus_folder / "devel.jsonl").unlink()
     trained = adapt(tiny("bi-bert").base, corpus_folder, "heads", output=tmp_path / "out", config=quick(epochs=1))
     assert (trained.config.threshold, trained.config.metrics) == (0.5, {})
-    with pytest.raises(ConfigError, match="'zero-shot' trains nothing, and without a devel split"):
+    with pytest.raises(ConfigError, match="'zero-shot' trains nothing, and without devel"):
         adapt(tiny("bi-bert").base, corpus_folder, "zero-shot", output=tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
@@ -141,6 +141,44 @@ def test_without_devel_some_of_train_is_held_out_and_on_record(
     assert (whole.config.threshold, whole.config.trained_on["documents"]) == (0.5, 40)
     with pytest.raises(ConfigError, match="a share to hold out"):
         adapt(base, corpus_folder, "heads", output=tmp_path / "bad", config=quick(), hold_out=1)
+
+
+def test_train_and_devel_together(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -> None:
+    """The very run that a corpus gives whose training split holds both, and marked as what it is."""
+    base, out, config = tiny("bi-bert").base, tmp_path / "out", quick(train_on="train+devel", threshold=0.3)
+    trained = adapt(base, corpus_folder, "heads", output=out, config=config)
+    assert (trained.config.threshold, trained.config.metrics) == (0.3, {})
+    assert trained.config.trained_on["train_split"] == "train+devel"
+    assert trained.config.trained_on["documents"] == 16
+    assert "The development split was trained on too" in (out / "README.md").read_text()
+    run = json.loads((out / "run" / "run.json").read_text())
+    assert (run["curve"], run["untrained"], run["training_helped"]) == ([], None, None)
+    assert run["config"]["train_on"] == "train+devel"
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    write_documents(toy_corpus(16), whole / "train.jsonl")
+    write_documents(toy_corpus(20)[16:], whole / "test.jsonl")
+    adapt(base, whole, "heads", output=tmp_path / "same", config=quick(threshold=0.3))
+    assert weights(out)[0] == weights(tmp_path / "same")[0]
+    one, other = evaluate(out, corpus_folder, bootstrap=0), evaluate(tmp_path / "same", whole, bootstrap=0)
+    assert one.record["train_split"] == "train+devel"
+    assert one.report.to_dict() == other.report.to_dict(), "mentions of devel were seen in training"
+
+
+def test_devel_cannot_be_trained_on_and_judge(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -> None:
+    base, out = tiny("bi-bert").base, tmp_path / "out"
+    with pytest.raises(ConfigError, match="patience needs evaluations on devel, and train_on"):
+        adapt(base, corpus_folder, "heads", output=out, config=quick(train_on="train+devel", patience=2))
+    with pytest.raises(ConfigError, match="on_evaluation needs evaluations on devel"):
+        adapt(
+            base, corpus_folder, output=out, config=quick(train_on="train+devel"), on_evaluation=lambda row: bool(row)
+        )
+    with pytest.raises(ConfigError, match="'zero-shot' trains nothing, and without devel"):
+        adapt(base, corpus_folder, "zero-shot", output=out, config=quick(train_on="train+devel"))
+    (corpus_folder / "devel.jsonl").unlink()
+    with pytest.raises(ConfigError, match=r"train_on train\+devel: the corpus corpus has no devel split"):
+        adapt(base, corpus_folder, "heads", output=out, config=quick(train_on="train+devel"))
+    assert not out.exists()
 
 
 def test_the_test_split_is_never_read(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -> None:
@@ -241,7 +279,7 @@ def test_smaller_draws_are_part_of_larger_ones() -> None:
     assert draw(documents, None, 3) is documents
     assert draw(documents, 20, 4) != draws[2]
     for limit in (0, -1, 51):
-        with pytest.raises(ConfigError, match=f"--limit {limit}: the training split has 50 documents"):
+        with pytest.raises(ConfigError, match=f"--limit {limit}: there are 50 training documents"):
             draw(documents, limit, 3)
 
 

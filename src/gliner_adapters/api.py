@@ -70,9 +70,9 @@ def adapt(
 ) -> TrainedAdapter:
     """Train an adapter on a corpus's training split and save it.
 
-    The development split chooses epoch and threshold; the test split is not read. Without one, a share of the training
-    documents is held out for that, drawn by the seed and stratified by type; the adapter's record says so
-    (``trained_on["held_out"]``).
+    The development split chooses epoch and threshold, unless it is trained on (``config.train_on``); the test split is
+    not read. Without a development split, a share of the training documents is held out for that, drawn by the seed and
+    stratified by type; the adapter's record says so (``trained_on["held_out"]``).
 
     Args:
         base: a base, or what :func:`~gliner_adapters.load_base` loads it from.
@@ -81,9 +81,9 @@ def adapt(
         output: the adapter's folder. Configuration, curve and cost of the run go to ``run/`` in it.
         options: hyper-parameters of the technique.
         config: hyper-parameters of training.
-        limit: train on so many documents only, drawn at random by the seed.
+        limit: train on so many documents only, drawn at random by the seed from what is trained on.
         hold_out: share of the training documents to hold out where there is no devel split; 0 trains on all of them
-            to the last epoch, with a threshold of 0.5.
+            to the last epoch, with a threshold of 0.5 or the given one.
         data_dir: where registered corpora lie.
         resume: go on with an unfinished run in ``output``.
         overwrite: replace what is in ``output``.
@@ -110,18 +110,19 @@ def adapt(
     _check_output(folder, resume=resume, overwrite=overwrite)
     if not state.is_main_process:
         reporter = None
-    documents = draw(corpus.documents("train"), limit, config.seed)
+    documents = corpus.documents("train")
+    devel = corpus.documents("devel") if "devel" in corpus.splits else []
     held_out: dict[str, Any] | None = None
-    if "devel" in corpus.splits:
-        devel = corpus.documents("devel")
-    else:
+    if config.train_on == "train+devel":
+        _check_joined(devel, corpus, config, on_evaluation)
+        documents, devel = [*documents, *devel], []
+    documents = draw(documents, limit, config.seed)
+    if "devel" not in corpus.splits:
         documents, devel, held_out = _held_out(documents, hold_out, config.seed)
     torch.manual_seed(config.seed)
     adapter = attach(method, base, corpus.labels, options)
     if not adapter.trained() and not devel:
-        raise ConfigError(
-            f"method {method!r} trains nothing, and without a devel split there is no threshold to choose"
-        )
+        raise ConfigError(f"method {method!r} trains nothing, and without devel there is no threshold to choose")
     state.wait_for_everyone()
     with locked(run_folder) if state.is_main_process else nullcontext():
         _check_output(folder, resume=resume, overwrite=overwrite)  # another process may have finished in between
@@ -165,6 +166,15 @@ def _held_out(
     return parts["train"], parts["devel"], record
 
 
+def _check_joined(devel: list[Document], corpus: Corpus, config: TrainingConfig, on_evaluation: Hook | None) -> None:
+    """Devel is there to be trained on, and nothing wants it for something else."""
+    if not devel:
+        raise ConfigError(f"train_on {config.train_on}: the corpus {corpus.name} has no devel split")
+    if config.patience is not None or on_evaluation is not None:
+        what = "patience" if config.patience is not None else "on_evaluation"
+        raise ConfigError(f"{what} needs evaluations on devel, and train_on {config.train_on} leaves no devel for them")
+
+
 def _trained(
     adapter: Adapter,
     base: Base,
@@ -177,7 +187,7 @@ def _trained(
     """A trained adapter with what is known of it."""
     trained_on = {
         "corpus": corpus.name,
-        "train_split": "train",
+        "train_split": config.train_on,
         "documents": documents,
         "passages": result.sentences,
         "steps": result.steps,
@@ -262,7 +272,7 @@ def draw(documents: list[Document], limit: int | None, seed: int) -> list[Docume
     if limit is None:
         return documents
     if not 1 <= limit <= len(documents):
-        raise ConfigError(f"--limit {limit}: the training split has {len(documents)} documents")
+        raise ConfigError(f"--limit {limit}: there are {len(documents)} training documents")
     import numpy as np
 
     chosen = np.random.default_rng(seed).permutation(len(documents))[:limit]
@@ -333,6 +343,8 @@ def evaluate(
             raise ConfigError(f"the adapter has no label {', '.join(missing)}; it knows {', '.join(model.labels)}")
         annotator = Annotator(model, threshold=read_at, precision=precision)
     gold = corpus.documents(split)
+    trained_on = "train" if isinstance(model, Base) else str(model.config.trained_on.get("train_split") or "train")
+    seen = [document for each in trained_on.split("+") if each in corpus.splits for document in corpus.documents(each)]
     meter = Meter()
     found = annotator.annotate(gold)
     cost = meter.read()
@@ -341,7 +353,7 @@ def evaluate(
         gold,
         list(keep_labels(predictions, labels)),
         labels,
-        training_mentions=mention_strings(corpus.documents("train")) if "train" in corpus.splits else None,
+        training_mentions=mention_strings(seen) if seen else None,
         groups=abstract_groups(gold),
         bootstrap=bootstrap,
         seed=seed,

@@ -50,11 +50,15 @@ def locked(folder: str | Path, wait: float = 0.0) -> Iterator[None]:
     lock = FileLock(folder / LOCK_FILE)
     with storing(folder / LOCK_FILE):
         while not lock.is_locked:
-            folder.mkdir(parents=True, exist_ok=True)
             try:
+                folder.mkdir(parents=True, exist_ok=True)
                 lock.acquire(timeout=wait)
             except FileNotFoundError:
                 continue  # whoever was here before has just removed the folder that it had made
+            except FileExistsError:
+                if folder.exists() and not folder.is_dir():
+                    raise
+                continue  # there as it was to be made, and removed before it was looked at
             except Timeout:
                 raise ConfigError(
                     f"{folder} is in use by another process{_holder(folder)}; wait until it ends, or choose another "

@@ -86,6 +86,13 @@ def test_a_limit_for_trying_out_makes_runs_one() -> None:
     assert names(plan(limits=[2, 50, "all"]), limit=4) == ["bi_heads_sample_2_seed1", "bi_heads_sample_4_seed1"]
 
 
+def test_training_on_devel_shows_in_the_name() -> None:
+    assert names(plan(training={"train_on": "train+devel"}, limits=[2, "all"])) == [
+        "bi_heads_sample_2+devel_seed1",
+        "bi_heads_sample_all+devel_seed1",
+    ]
+
+
 def test_a_digest_is_of_what_decides_the_outcome() -> None:
     def digest(**settings: Any) -> str:
         return expand(plan(**settings)).runs[0].digest
@@ -93,7 +100,10 @@ def test_a_digest_is_of_what_decides_the_outcome() -> None:
     called = {**BI, "load": "here"}
     assert digest(bases=[called]) == digest(bases=[{**called, "name": "other"}])
     assert digest() == digest(training={"checkpoint_steps": 5})
+    neutral = {"ema": 0.0, "layer_decay": 1.0, "train_on": "train", "threshold": None}
+    assert digest() == digest(training=neutral), "runs on record are older than these options"
     others = [
+        *(digest(training={name: value}) for name, value in (("ema", 0.9), ("train_on", "train+devel"))),
         digest(bases=[{**BI, "revision": "main"}]),
         digest(methods=["full"]),
         digest(seeds=[2]),

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from bases import TinyBase
 from gliner_adapters.cli import app
-from gliner_adapters.comparison.plan import Plan
+from gliner_adapters.comparison import runner
+from gliner_adapters.comparison.plan import Plan, PlannedBase
 from gliner_adapters.comparison.report import comparison_report, drawing, read_runs, write_report
 from gliner_adapters.comparison.report.cells import by_corpus
 from gliner_adapters.comparison.report.findings import findings
@@ -26,19 +27,27 @@ from gliner_adapters.comparison.report.gold import Gold
 from gliner_adapters.comparison.report.html import to_html
 from gliner_adapters.comparison.report.markdown import to_markdown
 from gliner_adapters.comparison.report.named_points import draw_efficiency, draw_pareto
-from gliner_adapters.comparison.report.page import Code, Excerpt, Heading, Number, Page, Strong, Table, Text
+from gliner_adapters.comparison.report.page import Bullets, Code, Excerpt, Heading, Number, Page, Strong, Table, Text
 from gliner_adapters.comparison.report.paired import comparisons
 from gliner_adapters.comparison.report.tables import STUDY, epoch_seconds
-from gliner_adapters.comparison.runner import execute
+from gliner_adapters.comparison.runner import execute, load_planned
 from gliner_adapters.comparison.specs import expand
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.errors import DataError
+from gliner_adapters.model import Base
 
 Tiny = Callable[[str], TinyBase]
 
 #: What only some runs hold; the sections about it must not appear without.
 OPTIONAL = ("at_half", "calibration", "deployable_bytes")
 EXTRA_FILES = ("forgetting.json", "paraphrase.json", "latency.json")
+
+
+def random_base(planned: PlannedBase, device: str = "cpu") -> Base:
+    """A plan's base, known for random, so that any training beats what it starts from."""
+    base = load_planned(planned, device)
+    base.fresh = True
+    return base
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +64,9 @@ def complete(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "training": {"epochs": 2, "precision": "fp32"},
     }
     for spec in expand(Plan.model_validate(plan)).runs:
-        metrics = execute(spec, folder / spec.name)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runner, "load_planned", random_base)
+            metrics = execute(spec, folder / spec.name)
         scores = {name: metrics[name] for name in ("macro_f1", "micro_f1")}
         lower = {name: value - 0.1 for name, value in scores.items()}
         other = {"corpus": "other", "before": scores, "plugged": lower, "unplugged_equal": True}
@@ -409,6 +420,42 @@ def test_a_variant_is_a_row_of_its_own(complete: Path, tmp_path: Path) -> None:
     (heads,) = [cell for cell in read_runs(folder) if (cell.method, cell.limit) == ("heads", again.limit)]
     assert len(again.runs) == 1
     assert len(heads.runs) == len({run.spec["training"]["seed"] for run in heads.runs})
+
+
+def test_what_was_trained_on_devel_stands_apart(complete: Path, page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(complete, folder)
+    shutil.copytree(next(folder.glob("*_heads_*_4_*")), folder / "joined")
+    record = json.loads((folder / "joined" / "run.json").read_text())
+    record["spec"]["training"]["train_on"] = "train+devel"
+    (folder / "joined" / "run.json").write_text(json.dumps(record))
+    change(folder / "joined", lambda metrics: {**metrics, "macro_f1": 0.9876})
+    found = sections(comparison_report(folder, resamples=100))
+    (table,) = found.pop("Trained on train and devel")
+    assert [words(row[0]) for row in table.rows] == ["heads"]
+    assert rows(table)["heads"]["macro F1"] == "0.9876"
+    others = {heading: tables for heading, tables in sections(page).items() if not heading.startswith("Where")}
+    assert "Trained on train and devel" not in others
+    for heading, tables in others.items():
+        assert [table.rows for table in found[heading]] == [table.rows for table in tables], heading
+
+
+def test_training_that_did_not_help_is_told(complete: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(complete, folder)
+    for run in folder.iterdir():
+        change(run, lambda metrics: {**metrics, "training_helped": True})
+    told = "training did not help on devel"
+    assert not [text for text in sentences(folder) if told in text]
+    change(next(folder.glob("*_heads_*_4_*")), lambda metrics: {**metrics, "training_helped": False})
+    (text,) = [text for text in sentences(folder) if told in text]
+    assert "heads with 4 training documents (1 of 2 runs)" in text
+
+
+def sentences(folder: Path) -> list[str]:
+    """What the report says of its runs."""
+    blocks = comparison_report(folder, resamples=100).blocks
+    return [words(item) for block in blocks if isinstance(block, Bullets) for item in block.items]
 
 
 def front_of(folder: Path) -> list[float]:

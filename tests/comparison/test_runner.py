@@ -189,7 +189,7 @@ def test_one_failing_run_does_not_stop_the_others(tiny: Tiny, tmp_path: Path) ->
     )
     failed = CliRunner().invoke(app, ["comparison", "run", str(plan), "--output", str(output), "--jobs", "2"])
     assert failed.exit_code == 1
-    assert "tiny_heads_sample_100000_seed1: FAILED: --limit 100000: the training split has" in failed.stderr
+    assert "tiny_heads_sample_100000_seed1: FAILED: --limit 100000: there are" in failed.stderr
     assert "1 of 2 runs failed" in failed.stderr
     bad, good = expand(read_plan(plan)).runs
     assert state(bad, output / bad.name) == "unfinished"

@@ -103,7 +103,7 @@ class Doomed(Reporter):
         self.left = evaluation
 
     def evaluated(self, row: dict[str, Any]) -> None:
-        self.left -= 1
+        self.left -= row["epoch"] > 0
         if not self.left:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -200,6 +200,7 @@ def test_what_cannot_be_tuned(tiny: Tiny, corpus_folder: Path, tmp_path: Path) -
         ("heads", {"batch": 3}, "fixed settings: batch"),
         ("heads", {"options.rank": 3}, "options of method 'heads': rank"),
         ("heads", {"epochs": 0}, "at least one epoch"),
+        ("heads", {"train_on": "train+devel"}, "trials are judged on devel"),
     ):
         with pytest.raises(ConfigError, match=message):
             setting_of(tiny, corpus_folder, method, **fixed)

@@ -200,7 +200,7 @@ def test_free_text_gets_a_title_an_abstract_and_a_number() -> None:
     document = Document(text, [Entity(6, 16, "X", score=0.5, identifier="D1")])
     raw = write_bytes([document], "pubtator", report=report)
     assert raw == b"1|t|Title\n1|a|first line second\n1\t6\t16\tfirst line\tX\tD1\n\n"
-    assert dict(report.changes) == {"line break in the text written as a space": 2}
+    assert dict(report.changes) == {"line break in the text written as a space": 2, "score left out": 1}
 
 
 def test_a_moved_entity_is_written_where_it_is_now() -> None:

@@ -44,9 +44,7 @@ def test_unknown_endings_are_refused(path: str) -> None:
 
 
 def test_unknown_formats_are_refused() -> None:
-    with pytest.raises(
-        ConfigError, match=r"unknown format 'xml'; known formats: arrow, .*bioc, .*iob2, .*jsonl, .*pubtator"
-    ):
+    with pytest.raises(ConfigError, match=r"unknown format 'xml'; known formats: .*bioc, .*iob2, .*jsonl, .*pubtator"):
         read_documents("x.tsv", "xml")
 
 

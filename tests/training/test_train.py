@@ -161,6 +161,21 @@ def test_the_untrained_adapter_competes(tiny: Callable[[str], TinyBase], tmp_pat
     assert "training did not help" in lines.getvalue()
 
 
+@pytest.mark.parametrize("threshold", [0.02, 0.3])
+def test_a_threshold_can_be_fixed_beforehand(threshold: float, tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
+    base, corpus = tiny("bi-bert").base, toy_corpus()
+    adapter = attach("heads", base, LABELS)
+    result = train(base, adapter, corpus, corpus[:8], quick(threshold=threshold), folder=tmp_path)
+    assert result.threshold == threshold
+    assert {row["threshold"] for row in result.curve} == {threshold}
+    assert result.best is not None
+    adapter.bake(base)
+    predictor = PartsReader(base, adapter.plug(base), LABELS, label_style=adapter.options.label_style)
+    found, _ = predictor.annotate(corpus[:8], threshold)
+    again = score_documents(numbered(corpus[:8]), numbered(found), [label.name for label in LABELS])
+    assert again.macro_f1 == pytest.approx(result.best["macro_f1"], abs=0.02)
+
+
 def test_random_heads_do_not_compete(tmp_path: Path) -> None:
     base = load_base(f"encoder:{build_encoder('bert', tmp_path / 'encoder')}", architecture="bi")
     adapter = attach("heads", base, LABELS)

@@ -140,8 +140,8 @@ def save_adapter(trained: TrainedAdapter, folder: str | Path, *, deployable: boo
 def _tensors(adapter: Adapter, deployable: bool) -> dict[str, Tensor]:
     """What is written: trained tensors (without producers in the deployable form) and label vectors."""
     tensors = {
-        name: parameter.detach().cpu().contiguous()
-        for name, parameter in adapter.trained().items()
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in {**adapter.trained(), **adapter.fixed()}.items()
         if not (deployable and _makes_labels(name))
     }
     if adapter.baked is not None:
@@ -227,8 +227,8 @@ def _read_tensors(folder: Path, config: AdapterConfig) -> dict[str, Tensor]:
 def _load_tensors(adapter: Adapter, tensors: dict[str, Tensor], config: AdapterConfig, base: Base, at: Path) -> None:
     """Put tensors into a fresh adapter, strictly."""
     expected: dict[str, Tensor] = {
-        name: parameter.data
-        for name, parameter in adapter.trained().items()
+        name: tensor.data
+        for name, tensor in {**adapter.trained(), **adapter.fixed()}.items()
         if not (config.deployable and _makes_labels(name))
     }
     if base.architecture == "bi":

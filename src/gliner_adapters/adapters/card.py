@@ -92,6 +92,11 @@ def _training(config: AdapterConfig) -> list[str]:
     for key, values in config.trained_on.items():
         if isinstance(values, dict) and values:
             blocks.append(markdown_table([key.replace("_", " "), "value"], [[k, _show(v)] for k, v in values.items()]))
+    if config.trained_on.get("train_split") == "train+devel":
+        blocks.append(
+            "The development split was trained on too, so nothing was chosen by it: the last epoch stays, and the "
+            "threshold was fixed beforehand."
+        )
     return blocks
 
 

@@ -285,7 +285,8 @@ def _named(sources: Mapping[str, Origin] | Sequence[Origin]) -> dict[str, Origin
 
 def _digest(trained: TrainedAdapter) -> str:
     """sha256 over the tensors of an adapter that lies in no file."""
-    tensors = {name: parameter.data for name, parameter in trained.adapter.trained().items()}
+    adapter = trained.adapter
+    tensors = {name: tensor.data for name, tensor in {**adapter.trained(), **adapter.fixed()}.items()}
     if trained.adapter.baked is not None:
         tensors[LABEL_VECTORS] = trained.adapter.baked
     return fingerprint(tensors)

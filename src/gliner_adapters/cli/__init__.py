@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import warnings
+from contextlib import suppress
 from importlib.metadata import version as installed_version
 from typing import Annotated
 
@@ -112,8 +113,17 @@ def run_app(app: typer.Typer, name: str) -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
     except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
+        _end_at_once("interrupted", 130)
     except Terminated:
-        typer.echo("terminated", err=True)
-        sys.exit(143)
+        _end_at_once("terminated", 143)
+
+
+def _end_at_once(told: str, code: int) -> None:
+    """End the process, with all cleaned up that is ours.
+
+    The interpreter's own end would wait for libraries' threads that are in the middle of their work, or crash on them.
+    """
+    typer.echo(told, err=True)
+    with suppress(OSError, ValueError):  # whoever read the output may be gone
+        sys.stdout.flush()
+    os._exit(code)

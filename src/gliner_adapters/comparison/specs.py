@@ -25,7 +25,7 @@ from gliner_adapters.settings import problems_of
 from gliner_adapters.training.config import TrainingConfig
 
 #: Options of training that are younger than runs on record, with the value that changes nothing.
-LATER_OPTIONS = {"ema": 0.0, "layer_decay": 1.0}
+LATER_OPTIONS = {"ema": 0.0, "layer_decay": 1.0, "train_on": "train", "threshold": None}
 
 
 class RunSpec(Strict):
@@ -51,8 +51,12 @@ class RunSpec(Strict):
 
     @property
     def name(self) -> str:
-        """Readable, and the name of the run's folder: ``BASE_METHOD_CORPUS_LIMIT_seedSEED``."""
-        limit = "all" if self.limit is None else self.limit
+        """Readable, and the name of the run's folder: ``BASE_METHOD_CORPUS_LIMIT_seedSEED``.
+
+        ``LIMIT`` is ``all+devel`` or the like where devel is trained on, too.
+        """
+        limit = "all" if self.limit is None else str(self.limit)
+        limit += self.training.train_on.removeprefix("train")
         method, corpus = self.variant or self.method, Path(self.corpus).name
         return f"{self.base.name}_{method}_{corpus}_{limit}_seed{self.training.seed}"
 
@@ -64,8 +68,8 @@ class RunSpec(Strict):
         idle = {"base": {"name"}, "training": {"checkpoint_steps"}, "measures": True, "variant": True}
         content = self.model_dump(exclude=idle)  # type: ignore[arg-type]
         for name, neutral in LATER_OPTIONS.items():
-            if content["training"].get(name) == neutral:
-                del content["training"][name]
+            if content["training"].get(name, neutral) == neutral:
+                content["training"].pop(name, None)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

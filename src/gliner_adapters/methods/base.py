@@ -100,6 +100,14 @@ class Adapter(nn.Module):
         """
         return 0
 
+    def rate_share(self, name: str) -> float:
+        """What a trained parameter learns at, as a share of its ingredient's rate."""
+        return 1.0
+
+    def fixed(self) -> dict[str, Tensor]:
+        """Tensors that were made when the adapter was, are never trained, and belong to it: saved with it."""
+        return {}
+
     def merged_parts(self, parts: Parts) -> Parts:
         """:meth:`parts` with deltas added to the weights: what a program can load that knows no adapters.
 

@@ -43,6 +43,8 @@ def carry_over(adapter: Adapter, base: Base, labels: Sequence[Label]) -> Adapter
     for name, parameter in other.trained().items():
         if name.split(".", 1)[0] not in LABEL_BOUND and name.rpartition(".")[0] not in vocabularies:
             parameter.copy_(trained[name])
+    for name, tensor in other.fixed().items():
+        tensor.copy_(adapter.fixed()[name])
     for name, rows in _vocabularies(other).items():
         rows.follow(vocabularies[name])
     return other.eval()

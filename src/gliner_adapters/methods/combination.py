@@ -147,6 +147,15 @@ class Combination(Adapter):
         """Where all members do."""
         return all(member.starts_as_base for member in self._members())
 
+    def rate_share(self, name: str) -> float:
+        """As the member says that trains the parameter."""
+        owner = next(member for member in self._members() if name in member.trained())
+        return owner.rate_share(name)
+
+    def fixed(self) -> dict[str, Tensor]:
+        """The members' tensors."""
+        return {name: tensor for member in self._members() for name, tensor in member.fixed().items()}
+
     def text_overhead(self) -> int:
         """What all members' prompts take."""
         return sum(member.text_overhead() for member in self._members())

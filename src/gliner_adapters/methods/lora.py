@@ -7,17 +7,25 @@ B starts at zero, so the adapter starts as the base. The layers are `peft`'s, pu
 shares the base's weights, so the base keeps its own layers and an adapter costs the memory of its deltas. Only the
 deltas are saved; a copy in `peft`'s own format is written beside them.
 
+PiSSA (Meng et al., NeurIPS 2024) starts A and B from the largest singular values of W instead, and takes their product
+off W. Here W stays shared, so what is taken off is a second, frozen pair of matrices beside A and B:
+
+    x ──► W x + B* A* x - B₀ A₀ x         A* and B* start as A₀ and B₀
+
 Any of `peft`'s tuners in ``Tuner`` can take LoRA's place. Heads are trained along by combination: ``lora+heads``.
 """
 
 from __future__ import annotations
 
 import copy
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import peft
+import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -63,6 +71,12 @@ _TUNERS: dict[str, _Tuner] = {
 }
 #: Of the options that not every tuner has.
 _DEFAULTS = {"rank": 16, "alpha": 32.0, "dropout": 0.05}
+#: Tuners that can start from singular values, and those that are a product of two matrices A and B.
+_STARTING, _PRODUCTS = ("lora", "rslora"), ("lora", "rslora", "dora")
+#: What `peft` calls the deltas that are trained, and what PiSSA takes off the weights.
+TRAINED, START = "default", "start"
+#: Iterations of the randomised search for the largest singular values.
+SEARCHES = 8
 
 
 class LoraOptions(Options):
@@ -80,6 +94,10 @@ class LoraOptions(Options):
     """On what the deltas read, or on the deltas; 0.05 by default."""
     targets: Literal["all-linear"] | list[str] = "all-linear"
     """Which linear layers: all that a pass reaches, or those whose names end so (``query``, ``output.dense``)."""
+    initialisation: Literal["zero", "pissa"] = "zero"
+    """Where A and B start: B at zero, or both at the largest singular values of the layer's weight (PiSSA)."""
+    rate_ratio: float = Field(1.0, gt=0)
+    """Learning rate of B as a multiple of that of A (LoRA+)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -93,6 +111,21 @@ class LoraOptions(Options):
             raise ConfigError(f"options of method 'lora': tuner {given['tuner']!r} has no {' and no '.join(idle)}")
         defaults = {name: value for name, value in _DEFAULTS.items() if name in tuner.fields}
         return {**defaults, **{name: value for name, value in given.items() if value is not None}}
+
+    @model_validator(mode="after")
+    def _suit_the_tuner(self) -> LoraOptions:
+        """Refuse what the tuner cannot do."""
+        if self.initialisation != "zero" and self.tuner not in _STARTING:
+            raise ConfigError(
+                f"options of method 'lora': initialisation={self.initialisation} needs tuner "
+                f"{' or '.join(_STARTING)}, not {self.tuner}"
+            )
+        if self.rate_ratio != 1 and self.tuner not in _PRODUCTS:
+            raise ConfigError(
+                f"options of method 'lora': rate_ratio needs tuner {' or '.join(_PRODUCTS)}, not {self.tuner}: it has "
+                "no matrices A and B"
+            )
+        return self
 
 
 @register
@@ -122,6 +155,19 @@ class Lora(Adapter):
         if sides != "text":
             assert base.parts.label_encoder is not None
             self.label_deltas = with_deltas(base.parts.label_encoder, self.options)
+
+    @property
+    def starts_as_base(self) -> bool:
+        """To the bit, unless it adds a product and takes it off again."""
+        return self.options.initialisation == "zero"
+
+    def rate_share(self, name: str) -> float:
+        """B may learn faster than A."""
+        return self.options.rate_ratio if ".lora_B." in name else 1.0
+
+    def fixed(self) -> dict[str, Tensor]:
+        """What PiSSA takes off the weights."""
+        return {name: p.data for name, p in self.named_parameters() if f".{START}." in name}
 
     def parts(self, parts: Parts) -> Parts:
         """The encoders with deltas stand in the place of those without."""
@@ -159,12 +205,38 @@ def with_deltas(encoder: Part, options: LoraOptions) -> Part:
     if options.rank is not None:
         check_rank(Lora.name, options.rank, model, targets)
     peft.inject_adapter_in_model(getattr(peft, tuner.config)(target_modules=targets, **chosen, **tuner.fixed), model)
+    if options.initialisation == "pissa":
+        chosen["lora_dropout"] = 0.0  # what is taken off is taken off in training too
+        config = getattr(peft, tuner.config)(target_modules=targets, **chosen, **tuner.fixed)
+        with warnings.catch_warnings():  # that there is one already: so it is meant
+            warnings.simplefilter("ignore", UserWarning)
+            peft.inject_adapter_in_model(config, model, adapter_name=START)
+        for layer in model.modules():
+            if isinstance(layer, BaseTunerLayer):
+                _start_at_singular_values(layer)
     for layer in model.modules():
         if isinstance(layer, BaseTunerLayer):
             # peft would copy each layer's input to float32, only for autocast to take it back to bfloat16.
             layer.cast_input_dtype_enabled = False
     cheapen(duplicate)
     return duplicate
+
+
+@torch.no_grad()
+def _start_at_singular_values(layer: Any) -> None:
+    """Start a layer's deltas at the largest singular values of its weight, and take them off beside it."""
+    layer.set_adapter([TRAINED, START])
+    down, up = (getattr(layer, matrix)[TRAINED].weight for matrix in ("lora_A", "lora_B"))
+    # On the processor, whose generator the seed has set. However good the search is, what is added is taken off.
+    weight = layer.get_base_layer().weight.detach().float().cpu()
+    left, sizes, right = torch.svd_lowrank(weight, q=len(down), niter=SEARCHES)
+    root = (sizes / layer.scaling[TRAINED]).sqrt()
+    down.copy_(root[:, None] * right.t())
+    up.copy_(left * root)
+    for matrix, start in (("lora_A", down), ("lora_B", -up)):
+        taken = getattr(layer, matrix)[START].weight
+        taken.copy_(start)
+        taken.requires_grad_(False)
 
 
 def merged(encoder: Part) -> Part:
@@ -215,8 +287,13 @@ def target_names(model: nn.Module, targets: str | list[str]) -> list[str]:
 
 def _as_peft(model: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Configuration and tensors of the deltas in a Transformer, with the keys that `peft` gives a wrapped model."""
-    config = model.peft_config["default"].to_dict() | {"inference_mode": True}
-    tensors = peft.get_peft_model_state_dict(model, save_embedding_layers=False)
+    config = model.peft_config[TRAINED].to_dict() | {"inference_mode": True}
+    tensors = peft.get_peft_model_state_dict(model, adapter_name=TRAINED, save_embedding_layers=False)
+    if START in model.peft_config:  # one pair of matrices of twice the rank, with the same scale
+        taken = peft.get_peft_model_state_dict(model, adapter_name=START, save_embedding_layers=False)
+        tensors = {n: torch.cat([own, taken[n]], 0 if ".lora_A." in n else 1) for n, own in tensors.items()}
+        config["lora_alpha"] *= math.sqrt(2) if config["use_rslora"] else 2
+        config["r"] *= 2
     return (
         {name: sorted(value) if isinstance(value, set) else value for name, value in config.items()},
         {f"base_model.model.{name}": tensor for name, tensor in tensors.items()},

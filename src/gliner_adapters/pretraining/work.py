@@ -236,7 +236,7 @@ _make: Callable[[int], Work | list[Work]] | None = None
 def ahead_in_processes(
     make: Callable[[int], list[Work]], items: Iterable[int], workers: int
 ) -> Generator[list[Work], None, None]:
-    """As :func:`ahead`, in so many processes: a GPU takes steps faster than one thread beside the loop lays them out."""
+    """As :func:`ahead`, in so many processes: a GPU takes steps faster than one thread lays them out."""
     global _make
     _make = make
     waiting: deque[Future[bytes]] = deque()

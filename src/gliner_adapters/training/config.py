@@ -38,6 +38,13 @@ class TrainingConfig(Optimisation):
     ema: float = Field(0.0, ge=0, lt=1, description="Decay of a moving average of the weights, which is kept; 0: none.")
     head_dropout: float | None = Field(None, ge=0, lt=1, description="Dropout in trained heads; else the base's own.")
     loss: Literal["bce", "focal", "balanced-focal"] = Field("bce", description="Loss over spans and labels.")
+    train_on: Literal["train", "train+devel"] = Field(
+        "train",
+        description="Splits to train on; after train+devel the last epoch stays: no devel is left to choose by.",
+    )
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="The adapter's threshold, fixed beforehand; else the best on devel."
+    )
     evaluate_every: int = Field(1, ge=1, description="Epochs between evaluations on devel.")
     patience: int | None = Field(None, ge=1, description="Stop after so many evaluations without a better one.")
     segment: Literal["sentence", "window"] = Field(

@@ -17,7 +17,11 @@ Hook: TypeAlias = Callable[[dict[str, Any]], bool]
 
 
 def devel_scores(
-    documents: Sequence[Document], passages: Sequence[Passage], spans: Sequence[list[Span]], labels: Sequence[Label]
+    documents: Sequence[Document],
+    passages: Sequence[Passage],
+    spans: Sequence[list[Span]],
+    labels: Sequence[Label],
+    threshold: float | None = None,
 ) -> dict[str, float]:
     """Choose the threshold and score at it.
 
@@ -26,6 +30,7 @@ def devel_scores(
         passages: what the documents were cut into.
         spans: for each passage what was decoded at :data:`SWEEP_FROM`.
         labels: the adapter's.
+        threshold: where it was fixed beforehand; the spans were decoded there, or lower.
 
     Returns:
         ``macro_f1``, ``micro_f1`` and the ``threshold`` that they hold at.
@@ -34,6 +39,7 @@ def devel_scores(
     entities = entities_of(documents, passages, spans, labels)
     predicted = [d.with_entities(e) for d, e in zip(documents, entities, strict=True)]
     gold = [d.with_entities([e for e in d.entities if e.label in names]) for d in documents]
-    threshold = best_threshold(gold, predicted, names, decoded_at=SWEEP_FROM).threshold
+    if threshold is None:
+        threshold = best_threshold(gold, predicted, names, decoded_at=SWEEP_FROM).threshold
     scores = score_documents(gold, above(predicted, threshold), names)
     return {"macro_f1": scores.macro_f1, "micro_f1": scores.micro_f1, "threshold": threshold}

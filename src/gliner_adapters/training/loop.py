@@ -47,7 +47,7 @@ class TrainingResult:
     """What a run gave. The adapter that was passed in holds the best weights.
 
     Attributes:
-        threshold: chosen on devel (0.5 without devel data).
+        threshold: the configuration's, else chosen on devel, else 0.5.
         best: the row of the best evaluation, or ``None`` without devel data.
         curve: one row an evaluation after training steps.
         untrained: the row of the adapter before its first step, ``None`` where it was not scored. It competes: if it
@@ -192,7 +192,7 @@ class Trainer:
             self.checkpoints.restore_best(self.adapter)
         elif self.average is not None:
             self.average.give()
-        threshold = progress.best["threshold"] if progress.best else DEFAULT_THRESHOLD
+        threshold = progress.best["threshold"] if progress.best else config.threshold or DEFAULT_THRESHOLD
         result = TrainingResult(
             threshold,
             progress.best,
@@ -237,8 +237,8 @@ class Trainer:
         return self.on_evaluation is not None and self.on_evaluation(row)
 
     def _untrained_competes(self) -> bool:
-        """Whether the adapter can be scored as it starts: it is its base, and that is pretrained."""
-        return bool(self.devel) and self.adapter.starts_as_base and not self.base.fresh
+        """Whether the adapter can be scored as it starts: what it starts from is pretrained."""
+        return bool(self.devel) and not self.base.fresh
 
     def _evaluate_untrained(self, progress: Progress, meter: Meter) -> None:
         """Score devel before the first step: what training has to beat."""
@@ -256,12 +256,13 @@ class Trainer:
         spans = self.engine.spans(
             source,
             [self.devel_passages[i] for i in mine],
-            SWEEP_FROM,
+            min(SWEEP_FROM, self.config.threshold or SWEEP_FROM),
             vectors=None if cache is None else lambda indices: cache([mine[i] for i in indices]),
         )
         gathered = dict(gather_object(list(zip(mine, spans, strict=True))))
         ordered = [gathered[i] for i in range(len(self.devel_passages))]
-        scores = devel_scores(self.devel, self.devel_passages, ordered, self.adapter.labels)
+        fixed, labels = self.config.threshold, self.adapter.labels
+        scores = devel_scores(self.devel, self.devel_passages, ordered, labels, threshold=fixed)
         better = progress.best is None or scores["macro_f1"] > progress.best["macro_f1"]
         row = {
             "epoch": progress.epoch,
@@ -334,7 +335,7 @@ def train(
         adapter: freshly attached, or loaded to be trained further; holds the best weights afterwards.
         train_documents: annotated with every label of the adapter.
         devel_documents: for the choice of epoch and threshold; without them the last weights and a threshold
-            of 0.5 are taken.
+            of 0.5 are taken, or that of the configuration.
         config: hyper-parameters.
         folder: where checkpoints and caches of the run are kept.
         resume: go on from the folder's checkpoint, if there is one.

@@ -39,14 +39,18 @@ def build_optimiser(adapter: Adapter, config: TrainingConfig) -> torch.optim.Ada
         rate = config.learning_rates.get(ingredient, adapter.learning_rates.get(ingredient))
         if rate is None:
             raise ConfigError(f"no learning rate for ingredient {ingredient!r} of method {adapter.name!r}")
-        own = {name: p for name, p in trained.items() if name.split(".", 1)[0] == ingredient}
-        for share, parameters in by_depth(own, config.layer_decay).items():
-            matrices = [p for p in parameters if p.ndim > 1]
-            vectors = [p for p in parameters if p.ndim <= 1]
-            for group, decay in ((matrices, config.weight_decay), (vectors, 0.0)):
-                if group:
-                    peak = rate * share
-                    groups.append({"params": group, "lr": peak, "peak_lr": peak, "weight_decay": decay})
+        by_share: dict[float, dict[str, nn.Parameter]] = {}
+        for name, parameter in trained.items():
+            if name.split(".", 1)[0] == ingredient:
+                by_share.setdefault(adapter.rate_share(name), {})[name] = parameter
+        for share, own in by_share.items():
+            for depth, parameters in by_depth(own, config.layer_decay).items():
+                matrices = [p for p in parameters if p.ndim > 1]
+                vectors = [p for p in parameters if p.ndim <= 1]
+                for group, decay in ((matrices, config.weight_decay), (vectors, 0.0)):
+                    if group:
+                        peak = rate * share * depth
+                        groups.append({"params": group, "lr": peak, "peak_lr": peak, "weight_decay": decay})
     return torch.optim.AdamW(groups, fused=True)
 
 

@@ -59,6 +59,7 @@ class Cell:
     Attributes:
         corpus, base, method: by the names that the plan gives; a variant's name stands for its method.
         limit: training documents; ``None`` for all.
+        train_on: the splits that were trained on, ``train`` or ``train+devel``.
         runs: at least one.
     """
 
@@ -66,6 +67,7 @@ class Cell:
     base: str
     method: str
     limit: int | None
+    train_on: str
     runs: tuple[FinishedRun, ...]
 
     def values(self, *path: str) -> list[float]:
@@ -181,11 +183,12 @@ def read_runs(folder: str | Path) -> list[Cell]:
     Raises:
         DataError: there is none.
     """
-    groups: dict[tuple[str, str, str, int | None], list[FinishedRun]] = {}
+    groups: dict[tuple[str, str, str, int | None, str], list[FinishedRun]] = {}
     for path in sorted(Path(folder).glob(f"*/{METRICS_FILE}")):
         run = _read_run(path.parent)
         method = run.spec.get("variant") or run.spec["method"]
-        key = (run.metrics["corpus"], run.spec["base"]["name"], method, run.spec["limit"])
+        train_on = run.spec["training"].get("train_on", "train")
+        key = (run.metrics["corpus"], run.spec["base"]["name"], method, run.spec["limit"], train_on)
         groups.setdefault(key, []).append(run)
     if not groups:
         raise DataError("no finished run here; `comparison run` makes them", Path(folder))
@@ -194,9 +197,19 @@ def read_runs(folder: str | Path) -> list[Cell]:
 
 
 def by_corpus(cells: Sequence[Cell]) -> list[CorpusRuns]:
-    """The cells of each corpus."""
-    corpora = dict.fromkeys(cell.corpus for cell in cells)
-    return [CorpusRuns(corpus, tuple(c for c in cells if c.corpus == corpus)) for corpus in corpora]
+    """The cells of each corpus that were trained on the training split alone, so that they compare."""
+    comparable = [cell for cell in cells if cell.train_on == "train"]
+    corpora = dict.fromkeys(cell.corpus for cell in comparable)
+    return [CorpusRuns(corpus, tuple(c for c in comparable if c.corpus == corpus)) for corpus in corpora]
+
+
+def trained_on_devel(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+    """The cells of each corpus that were trained on its development split, too; best macro F1 first."""
+    found: dict[str, list[Cell]] = {}
+    for cell in sorted(cells, key=lambda cell: -cell.macro_f1):
+        if cell.train_on != "train":
+            found.setdefault(cell.corpus, []).append(cell)
+    return dict(sorted(found.items()))
 
 
 def amount(limit: int | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gliner_adapters.comparison.report.cells import Cell, CorpusRuns, by_corpus, read_runs
+from gliner_adapters.comparison.report.cells import Cell, CorpusRuns, by_corpus, read_runs, trained_on_devel
 from gliner_adapters.comparison.report.confusion import confusion_table
 from gliner_adapters.comparison.report.examples import AROUND, Mistake, choose, excerpt
 from gliner_adapters.comparison.report.figures import can_draw, draw_all
@@ -37,6 +37,7 @@ from gliner_adapters.comparison.report.tables import (
     score_table,
     study_table,
     type_table,
+    with_devel_table,
 )
 from gliner_adapters.evaluation import align
 from gliner_adapters.storage import atomic, write_text
@@ -107,6 +108,7 @@ def comparison_report(folder: str | Path, data_dir: Path | None = None, resample
     blocks += [Heading(2, "Errors")]
     for runs in groups:
         blocks += [Heading(3, runs.corpus), error_table(runs), *_closely(runs, golds[runs.corpus])]
+    blocks += _with_devel(cells)
     blocks += _tests(groups, tested)
     blocks += _where_measured(groups, figures)
     blocks += _study(groups)
@@ -196,6 +198,20 @@ def _tests(groups: Sequence[CorpusRuns], tested: dict[str, list[Comparison]]) ->
     for runs in having:
         yield Heading(3, runs.corpus)
         yield paired_table(tested[runs.corpus])
+
+
+def _with_devel(cells: Sequence[Cell]) -> Iterator[Block]:
+    """What saw more annotation stands apart: it takes part in no comparison above or below."""
+    found = trained_on_devel(cells)
+    if found:
+        yield Heading(2, "Trained on train and devel")
+        yield Paragraph(
+            "These runs have seen more annotation than all others, and nothing was chosen on devel. They stand in no "
+            "other table, figure, test or finding."
+        )
+    for corpus, own in found.items():
+        yield Heading(3, corpus)
+        yield with_devel_table(own)
 
 
 def _where_measured(groups: Sequence[CorpusRuns], figures: dict[str, Figure]) -> Iterator[Block]:

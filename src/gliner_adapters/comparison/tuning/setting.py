@@ -136,6 +136,8 @@ def _training(settings: dict[str, Any], rates: dict[str, Any], seed: int) -> Tra
         training = TrainingConfig(**settings, learning_rates=rates, seed=seed)
     except ValidationError as error:
         raise ConfigError(f"fixed settings: {problems_of(error)}") from None
+    if training.train_on != "train":
+        raise ConfigError(f"train_on {training.train_on}: trials are judged on devel, so it cannot be trained on")
     if training.epochs == 0:
         raise ConfigError("tuning needs at least one epoch: trials are judged by evaluations between epochs")
     return training

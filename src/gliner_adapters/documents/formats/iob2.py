@@ -12,6 +12,9 @@ A sentence becomes one document whose text is its tokens joined by single spaces
 blank line) does not say, so that writing gives the same bytes. IOB1, IO, BIOES and BILOU tags and stray ``I-`` tags
 are read as they are meant and counted; IOB2 is written. Comments before a sentence (``# sent_id = 5``, which gives the
 document's id) are kept.
+
+The word is in the first column and the tag in the last unless ``columns`` says otherwise: ``word,pos,tag``, or
+``-,word,tag,-`` with ``-`` for what is passed over. ``meta["columns"]`` keeps the columns of other names.
 """
 
 from __future__ import annotations
@@ -51,6 +54,7 @@ class Iob2(Format):
     name = "iob2"
     endings = (".iob2", ".iob", ".bio", ".conll", ".tsv")
     shared_endings = (".txt",)
+    takes_columns = True
     summary = "IOB2/CoNLL, a token and its tag a line, a blank line between sentences"
 
     def recognises(self, head: bytes) -> bool:
@@ -63,8 +67,12 @@ class Iob2(Format):
         return all(row[-1] == "O" or _TAG.fullmatch(row[-1]) for row in rows) and any(row[-1] != "O" for row in rows)
 
     def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
-        """One document a sentence; see the module."""
-        reader = Iob2Reader(path, report)
+        """One document a sentence; see the module.
+
+        Raises:
+            ConfigError: ``options.columns`` name no word or no tag.
+        """
+        reader = Iob2Reader(path, report, options.columns)
         return parse_records(reader.records(stream), reader.parse, skip_bad=options.skip_bad, report=report)
 
     def write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -14,7 +14,7 @@ from gliner_adapters.documents.formats.tagged_words import entities_of
 from gliner_adapters.documents.tags import split_tag
 from gliner_adapters.documents.types import Document
 from gliner_adapters.documents.words import joined_spans
-from gliner_adapters.errors import DataError
+from gliner_adapters.errors import ConfigError, DataError
 
 DOCSTART = "-DOCSTART-"
 MIXED_NEWLINES = "line endings differ within a record"
@@ -45,15 +45,55 @@ class Record:
     comments: int = 0
 
 
+#: What the columns of the word and of its tag may be called, and one that is passed over.
+WORD, TAG, PASSED_OVER = ("word", "token", "form"), ("tag", "label", "ner"), "-"
+
+
+class Order:
+    """Where word, tag and other columns stand.
+
+    Args:
+        columns: the names of all columns, in their order.
+
+    Raises:
+        ConfigError: there is not one word and one tag among them, or a name is given twice.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        names = [column.strip().lower() for column in columns]
+        given = ",".join(columns)
+        self.width = len(names)
+        self.word, self.tag = (_one(names, known, given) for known in (WORD, TAG))
+        own = (self.word, self.tag)
+        self.others = {n: place for place, n in enumerate(names) if place not in own and n != PASSED_OVER}
+        if len(self.others) + names.count(PASSED_OVER) + 2 != len(names):
+            raise ConfigError(f"columns: a name is given twice in {given}; - passes a column over")
+
+    @property
+    def usual(self) -> bool:
+        """Whether the word stands first and the tag last, as they are written."""
+        return self.word == 0 and self.tag == self.width - 1
+
+
+def _one(names: list[str], known: Sequence[str], given: str) -> int:
+    """The place of the one name that is among the known ones."""
+    places = [place for place, name in enumerate(names) if name in known]
+    if len(places) != 1:
+        raise ConfigError(f"columns: expected one {known[0]} ({', '.join(known)}), found {len(places)} in {given}")
+    return places[0]
+
+
 class Iob2Reader:
     """Reads the sentences of one file.
 
     Args:
         path: what messages name.
         report: counts.
+        columns: the names of the columns, where the word is not the first or the tag not the last.
     """
 
-    def __init__(self, path: str, report: ReadReport) -> None:
+    def __init__(self, path: str, report: ReadReport, columns: Sequence[str] = ()) -> None:
+        self._order = Order(columns) if columns else None
         self._path = path
         self._source = source_name(path)
         self._report = report
@@ -115,6 +155,9 @@ class Iob2Reader:
             layout["middle"] = middles[0] if len(set(middles)) == 1 else middles
         if layout:
             meta["iob2"] = layout
+        if self._order is not None and self._order.others:
+            rows = [columns_of(line) for line in block.lines]
+            meta["columns"] = {name: [row[place] for row in rows] for name, place in self._order.others.items()}
         name = f"{self._source}:{self._sentences}"
         if record.comments and (given := _SENT_ID.findall(block.before)):
             name = given[-1]
@@ -129,7 +172,9 @@ class Iob2Reader:
         for number, line in enumerate(block.lines, block.line):
             token, middle, tag = line.partition("\t")
             count = 2
-            if not middle or "\t" in tag:
+            if self._order is not None:
+                token, middle, tag, count = self._ordered_columns(line, number, self._order)
+            elif not middle or "\t" in tag:
                 token, middle, tag, count = self._wide_columns(line, number)
             if not token or not tag:
                 raise DataError(f"the {'tag' if token else 'token'} is empty", self._path, number)
@@ -140,6 +185,15 @@ class Iob2Reader:
             middles.append(middle)
             tags.append(self._tags.get(tag) or self._new_tag(tag, number))
         return tokens, middles, tags
+
+    def _ordered_columns(self, line: str, number: int, order: Order) -> tuple[str, str, str, int]:
+        """As :meth:`_wide_columns`, where the columns have names; of another order, what is written between."""
+        columns = columns_of(line)
+        if len(columns) != order.width:
+            raise DataError(f"expected {order.width} columns, found {len(columns)}", self._path, number)
+        if order.usual:
+            return self._wide_columns(line, number)
+        return columns[order.word], "\t", columns[order.tag], order.width
 
     def _wide_columns(self, line: str, number: int) -> tuple[str, str, str, int]:
         """First column, everything up to the last, last column, and how many there are."""
