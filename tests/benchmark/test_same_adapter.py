@@ -26,8 +26,8 @@ def test_every_format_that_keeps_the_text_takes_part() -> None:
 
 @pytest.mark.parametrize("name", whole_text_formats())
 def test_the_sample_is_the_same_from_every_format(name: str, tmp_path: Path) -> None:
-    if name == "spacy":
-        pytest.importorskip("spacy")
+    if needed := formats()[name].needs:
+        pytest.importorskip(needed[0], reason=f"needs the extra [{needed[1]}]")
     corpus = load_corpus("sample")
     documents = [document for file in corpus.files.values() for document in read_documents(file)]
     read = list(read_documents(write_all(documents, name, tmp_path), name))

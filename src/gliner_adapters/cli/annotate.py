@@ -83,7 +83,7 @@ def annotate(
     """
     written = to or (TERMINAL if output == "-" else written_format(output))
     if written == TERMINAL and output != "-":
-        raise ConfigError(f"coloured text goes to a terminal; for a file choose --to with one of {_FORMATS}")
+        raise ConfigError(f"coloured text goes to a terminal; for a file choose another --to: {_FORMATS}")
     if written != TERMINAL:
         check_writable(written)
     report = WriteReport()
