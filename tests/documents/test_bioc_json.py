@@ -208,3 +208,21 @@ def test_fields_of_the_collection() -> None:
 
 def test_endings() -> None:
     assert detect_format("a.bioc.json.gz") == detect_format("a.bioc") == "bioc"
+
+
+def test_half_a_character_is_refused_with_its_line() -> None:
+    raw = (
+        b'[{"id": "1", "passages": [{"offset": 0, "text": "fine"}]},\n{"id": "2", "passages": [{"text": "a\\ud800"}]}]'
+    )
+    with pytest.raises(DataError, match=":2: a string holds a lone surrogate"):
+        read_bytes(raw, "bioc")
+    report = ReadReport()
+    assert [document.id for document in read_bytes(raw, "bioc", skip_bad=True, report=report)] == ["1"]
+    assert report.skipped == 1
+
+
+@pytest.mark.parametrize("offset", [10**7, 10**30])
+def test_an_offset_far_beyond_the_text_is_an_error_and_no_memory(offset: int) -> None:
+    raw = f'{{"id": "1", "passages": [{{"offset": {offset}, "text": "a"}}]}}'.encode()
+    with pytest.raises(DataError, match=f"a passage at offset {offset}, "):
+        read_bytes(raw, "bioc")

@@ -34,6 +34,12 @@ def test_the_usual_order_is_written_back_to_the_byte(tmp_path: Path) -> None:
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_a_number_sign_is_a_word_in_any_order(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("# a comment of some words\n# O SYM\nAspirin B-Chemical NN\n")
+    assert [(text, found) for text, found, _ in read(path, "word", "tag", "-")] == [("# Aspirin", [(2, 9, "Chemical")])]
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from gliner_adapters.methods import attach
 from gliner_adapters.pretraining.data import joined
 from gliner_adapters.pretraining.drawing import Group
 from gliner_adapters.pretraining.loop import PretrainingLoop
-from gliner_adapters.pretraining.work import AHEAD, ahead, passes
+from gliner_adapters.pretraining.work import AHEAD, Work, ahead, ahead_in_processes, passes
 from gliner_adapters.training import Reporter
 from pretraining.helpers import recipe, source, toy_source
 from training.toy import toy_corpus
@@ -144,3 +146,41 @@ def test_what_goes_wrong_ahead_is_raised_in_its_turn() -> None:
     assert [next(items) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ConfigError, match="no"):
         next(items)
+
+
+def test_processes_make_what_a_thread_makes(tiny: Callable[[str], TinyBase], tmp_path: Path) -> None:
+    loop = loop_of(tiny("bi-bert"), tmp_path)
+
+    def make(step: int) -> list[Work]:
+        return loop.make_work(step % len(loop.plan), loop.plan[step % len(loop.plan)])
+
+    for one, other in zip(ahead(make, range(20)), ahead_in_processes(make, range(20), 2), strict=True):
+        assert len(one) == len(other)
+        for mine, theirs in zip(one, other, strict=True):
+            assert torch.equal(mine.batch.input_ids, theirs.batch.input_ids)
+            assert [group.lengths for group in mine.groups] == [group.lengths for group in theirs.groups]
+            assert all(torch.equal(a.targets, b.targets) for a, b in zip(mine.groups, theirs.groups, strict=True))
+
+
+def test_processes_raise_in_turn_and_end_with_the_loop() -> None:
+    def make(item: int) -> int:
+        if item == 3:
+            raise ConfigError("no")
+        return item
+
+    items = ahead_in_processes(make, range(1000), 2)
+    assert [next(items) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ConfigError, match="no"):
+        next(items)
+    assert not multiprocessing.active_children()
+    stopped = ahead_in_processes(lambda item: item, range(1000), 2)
+    assert next(stopped) == 0
+    stopped.close()
+    assert not multiprocessing.active_children()
+
+
+def test_without_fork_a_thread_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    assert list(ahead_in_processes(lambda item: (item, os.getpid()), range(3), 2)) == [
+        (i, os.getpid()) for i in range(3)
+    ]

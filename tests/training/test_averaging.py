@@ -13,10 +13,7 @@ from bases import LABELS, TinyBase
 from gliner_adapters.methods import attach
 from gliner_adapters.training import train
 from gliner_adapters.training.averaging import MovingAverage
-from training.test_resume import outcome, processes
-from training.toy import quick, snapshot, tensors_equal, toy_corpus
-
-__all__ = ["processes"]  # the fixture
+from training.toy import outcome, quick, snapshot, tensors_equal, toy_corpus
 
 
 def test_the_average_is_the_sum_that_it_stands_for(tiny: Callable[[str], TinyBase]) -> None:

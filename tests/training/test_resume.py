@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import shutil
 import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,7 @@ from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.training import TrainingConfig, train
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.optimiser import build_optimiser
-from training.toy import quick, run_toy, snapshot, tensors_equal, toy_corpus
+from training.toy import outcome, quick, snapshot, tensors_equal, toy_corpus
 
 #: Steps in an epoch of the toy corpus (20 sentences in batches of 6); runs have three epochs.
 EPOCH = 4
@@ -39,24 +36,6 @@ KILLS: dict[str, tuple[int, list[dict[str, int]]]] = {
     "after-the-last-evaluation": (2, [{"evaluation": 2}, {"evaluation": 3}]),
     "at-the-last-step": (100, [{"step": 3 * EPOCH}]),
 }
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Any]:
-    """Processes that start with the libraries loaded: forks of a server that has imported them."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.toy"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the server looks for what it preloads here
-        yield context
-
-
-def outcome(processes: Any, *args: Any) -> int:
-    """Run the toy in a process of its own; its exit code."""
-    process = processes.Process(target=run_toy, args=args)
-    process.start()
-    process.join()
-    return process.exitcode
 
 
 @pytest.fixture(scope="module")

@@ -119,6 +119,14 @@ def run_toy(
     save_file(dict(adapter.trained()), folder.with_suffix(".safetensors"))
 
 
+def outcome(processes: Any, *args: Any) -> int:
+    """Run the toy in a process of its own; its exit code."""
+    process = processes.Process(target=run_toy, args=args)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
 def _die_after_rename(number: int) -> None:
     rename, done = Path.rename, [0]
 

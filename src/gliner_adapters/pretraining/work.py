@@ -1,6 +1,6 @@
 """What a step computes, laid out for the device ahead of time.
 
-    plan ──► labels drawn, texts to ids, targets ──► Work ──► device          in a thread, some steps ahead
+    plan ──► labels drawn, texts to ids, targets ──► Work ──► device          some steps ahead
                                                        └──► forward, loss, gradient          in the loop
 
 A step has several groups, each with labels of its own. Text and labels of groups that are alike in length go through
@@ -15,9 +15,9 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -216,8 +216,28 @@ Made = TypeVar("Made")
 
 def ahead(make: Callable[[Item], Made], items: Iterable[Item], depth: int = AHEAD) -> Generator[Made, None, None]:
     """What ``make`` gives for each item, in order, made in a thread some items ahead."""
+    yield from _in_order(ThreadPoolExecutor(1), make, items, depth)
+
+
+def ahead_in_processes(
+    make: Callable[[Item], Made], items: Iterable[Item], workers: int
+) -> Generator[Made, None, None]:
+    """As :func:`ahead`, in so many processes: a GPU takes steps faster than one thread lays them out.
+
+    They are forked, so that ``make`` and what it holds need not be sent; where a system cannot, a thread does it.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        yield from ahead(make, items)
+        return
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _remember, (make,))
+    # As bytes, for torch would share each tensor by a file of its own, and a process may have only so many open.
+    yield from map(pickle.loads, _in_order(pool, _make_bytes, items, 3 * workers))
+
+
+def _in_order(
+    pool: Executor, make: Callable[[Item], Made], items: Iterable[Item], depth: int
+) -> Generator[Made, None, None]:
     waiting: deque[Future[Made]] = deque()
-    pool = ThreadPoolExecutor(1)
     try:
         for item in items:
             waiting.append(pool.submit(make, item))
@@ -229,34 +249,22 @@ def ahead(make: Callable[[Item], Made], items: Iterable[Item], depth: int = AHEA
         pool.shutdown(cancel_futures=True)
 
 
-#: What the processes of :func:`ahead_in_processes` make; they are forked with it.
-_make: Callable[[int], Work | list[Work]] | None = None
+#: In a process of :func:`ahead_in_processes`, what it makes.
+_make: Callable[[Any], Any] | None = None
 
 
-def ahead_in_processes(
-    make: Callable[[int], list[Work]], items: Iterable[int], workers: int
-) -> Generator[list[Work], None, None]:
-    """As :func:`ahead`, in so many processes: a GPU takes steps faster than one thread lays them out."""
+def _remember(make: Callable[[Any], Any]) -> None:
     global _make
+    torch.set_num_threads(1)
     _make = make
-    waiting: deque[Future[bytes]] = deque()
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), torch.set_num_threads, (1,))
-    try:
-        for item in items:
-            waiting.append(pool.submit(_made, item))
-            if len(waiting) > 3 * workers:
-                yield pickle.loads(waiting.popleft().result())  # our own processes' work
-        while waiting:
-            yield pickle.loads(waiting.popleft().result())
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
-def _made(item: int) -> bytes:
+def _make_bytes(item: Any) -> bytes:
     assert _make is not None
     return pickle.dumps(_make(item), pickle.HIGHEST_PROTOCOL)
 
 
 def workers_beside() -> int:
     """Processes that lay out steps beside the one that takes them."""
-    return max(1, min(12, (os.cpu_count() or 2) - 2))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return max(1, min(12, cores - 2))

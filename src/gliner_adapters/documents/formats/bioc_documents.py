@@ -20,6 +20,9 @@ NORMALISED = "text of an annotation is a normal form of what stands at its offse
 METADATA = "metadata that BioC does not hold left out"
 BOUNDARIES = "word and sentence boundaries left out"
 
+#: Characters that may be missing between two passages: what is left out of an article is less, and a wrong offset more.
+MOST_MISSING = 1_000_000
+
 _OWN_INFONS = ("type", "identifier", "score")
 
 
@@ -127,6 +130,8 @@ def _append(text: str, offset: int, more: str, gap: str) -> str:
     """A text with another stretch at an offset; characters in between are not in the file."""
     if offset < len(text):
         raise Malformed(f"expected passages in order without overlap, found offset {offset} after {len(text)}")
+    if offset - len(text) > MOST_MISSING:
+        raise Malformed(f"a passage at offset {offset}, {offset - len(text):,} characters after what is before it")
     if offset > len(text):
         text += " " * (offset - len(text) - 1) + gap
     return text + more

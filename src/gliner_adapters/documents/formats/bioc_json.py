@@ -30,7 +30,7 @@ from gliner_adapters.documents.formats.base import (
     parse_records,
 )
 from gliner_adapters.documents.formats.bioc_documents import from_bioc, to_bioc
-from gliner_adapters.documents.formats.json_fields import first_record
+from gliner_adapters.documents.formats.json_fields import Malformed, check_text, first_record
 from gliner_adapters.documents.formats.json_stream import JsonStream
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.types import Document
@@ -65,6 +65,10 @@ class BioCJson(Format):
 
         def parse(record: tuple[int, Any]) -> Document:
             line, value = record
+            try:
+                check_text(None, value)
+            except Malformed as error:
+                raise DataError(str(error), path, line) from None
             return from_bioc(value, path, line, report, options.discontinuous)
 
         def parsed(records: Iterable[tuple[int, Any]]) -> Iterator[Document]:

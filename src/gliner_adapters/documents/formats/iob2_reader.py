@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from gliner_adapters.documents.formats.blocks import Block, RawBlock, decode_block, raw_blocks
 from gliner_adapters.documents.formats.registry import source_name
 from gliner_adapters.documents.formats.report import ReadReport
+from gliner_adapters.documents.formats.table_columns import PASSED_OVER
 from gliner_adapters.documents.formats.tagged_words import entities_of
 from gliner_adapters.documents.tags import split_tag
 from gliner_adapters.documents.types import Document
@@ -45,8 +46,8 @@ class Record:
     comments: int = 0
 
 
-#: What the columns of the word and of its tag may be called, and one that is passed over.
-WORD, TAG, PASSED_OVER = ("word", "token", "form"), ("tag", "label", "ner"), "-"
+#: What the columns of the word and of its tag may be called.
+WORD, TAG = ("word", "token", "form"), ("tag", "label", "ner")
 
 
 class Order:
@@ -83,6 +84,14 @@ def _one(names: list[str], known: Sequence[str], given: str) -> int:
     return places[0]
 
 
+def _has_tag(line: bytes, order: Order | None) -> bool:
+    """Whether a line that begins with a number sign is a token's."""
+    if order is None:
+        return _TAGGED.fullmatch(line) is not None
+    columns = columns_of(line.decode("utf-8", errors="replace").rstrip("\r\n"))
+    return len(columns) == order.width and _TAGGED.fullmatch(f"x {columns[order.tag]}".encode()) is not None
+
+
 class Iob2Reader:
     """Reads the sentences of one file.
 
@@ -112,7 +121,7 @@ class Iob2Reader:
                     lead += block.after
                     continue
                 block = RawBlock(block.line + 1, block.lines, b"", block.after)
-            if found := _comments(block):
+            if found := _comments(block, self._order):
                 lead += block.before + b"".join(block.lines[:found])
                 comments += found
                 if found == len(block.lines):
@@ -214,9 +223,9 @@ class Iob2Reader:
             raise DataError(str(error), self._path, number) from error
 
 
-def _comments(block: RawBlock) -> int:
-    """How many lines before a sentence are comments: no tab, and a name with a value or no tag at the end."""
+def _comments(block: RawBlock, order: Order | None) -> int:
+    """How many lines before a sentence are comments: no tab, and a name with a value or no tag where one belongs."""
     for count, line in enumerate(block.lines):
-        if not line.startswith(b"#") or b"\t" in line or not (_COMMENT.match(line) or not _TAGGED.fullmatch(line)):
+        if not line.startswith(b"#") or b"\t" in line or not (_COMMENT.match(line) or not _has_tag(line, order)):
             return count
     return len(block.lines)
