@@ -38,6 +38,7 @@ _HOMES = {
     "load_base": "model",
     "load_corpus": "corpora",
     "mend_documents": "corpora",
+    "push_adapter": "adapters",
     "read_documents": "documents",
     "save_adapter": "adapters",
     "split_documents": "corpora",
@@ -69,6 +70,7 @@ __all__ = [
     "load_base",
     "load_corpus",
     "mend_documents",
+    "push_adapter",
     "read_documents",
     "save_adapter",
     "split_documents",
@@ -79,7 +81,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter, save_adapter
+    from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter, push_adapter, save_adapter
     from gliner_adapters.annotate import AdapterLibrary, Annotator, Reading, Request
     from gliner_adapters.api import adapt, evaluate
     from gliner_adapters.corpora import (

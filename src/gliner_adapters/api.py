@@ -22,6 +22,7 @@ from gliner_adapters.corpora import Corpus, load_corpus, split_documents
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import (
+    AVERAGES,
     EvaluationReport,
     above,
     abstract_groups,
@@ -194,10 +195,12 @@ def _trained(
         "seed": config.seed,
         "config": config.model_dump(exclude={"checkpoint_steps", "seed"}),
     }
+    if corpus.info is not None:  # the registry's own; a user's corpus of the same name has none
+        trained_on["licence"] = corpus.info.licence.name
     if held_out is not None:
         trained_on["held_out"] = held_out
-    keys = ("epoch", "macro_f1", "micro_f1", "threshold")
-    metrics = {f"devel_{key}": result.best[key] for key in keys} if result.best else {}
+    best = result.best or {}  # of a run that an older version began, without precision and recall
+    metrics = {f"devel_{key}": best[key] for key in ("epoch", *AVERAGES, "threshold") if key in best}
     if result.untrained:
         metrics["devel_untrained_macro_f1"] = result.untrained["macro_f1"]
     return describe(
@@ -400,6 +403,7 @@ def _record(
         "trained_parameters": config.trained_parameters,
         "total_parameters": config.base.parameters,
         "shipped_bytes": shipped_bytes(model.folder) if model.folder is not None else 0,
+        "adapter_sha256": config.weights_sha256 or None,
         "precision": precision,
         "micro_f1": report.micro_f1,
         "macro_f1": report.macro_f1,

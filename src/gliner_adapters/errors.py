@@ -40,6 +40,10 @@ class StorageError(GlinerAdaptersError):
     """A file cannot be written: no room, or no permission. What was there before is whole."""
 
 
+class HubError(GlinerAdaptersError):
+    """A model hub refuses what is sent to it, or does not answer. What it held before is unchanged."""
+
+
 class BaseModelError(GlinerAdaptersError):
     """A base cannot be loaded: missing, unsupported, or unsafe."""
 

@@ -1,4 +1,4 @@
-"""An adapter on disk: save, load, bake, verify.
+"""An adapter on disk: save, load, bake.
 
     adapter_config.json         what it is, which base it fits, labels, threshold, where it came from
     adapter_model.safetensors   trained tensors by name, and `label_vectors` (bi-encoders)
@@ -12,9 +12,12 @@ newer format is an error that says what to do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -30,7 +33,9 @@ from gliner_adapters.adapters.config import (
     AdapterConfig,
     BaseReference,
     LabelEntry,
+    check_weights,
 )
+from gliner_adapters.adapters.hub import Push, adapter_folder, push_adapter
 from gliner_adapters.adapters.peft_format import clear_peft, write_peft
 from gliner_adapters.errors import AdapterError, ConfigError
 from gliner_adapters.inputs import as_path
@@ -38,7 +43,6 @@ from gliner_adapters.methods import Adapter, attach
 from gliner_adapters.methods.base import PRODUCERS
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.fingerprint import file_sha256
-from gliner_adapters.model.hub import fetch_snapshot
 from gliner_adapters.storage import atomic, write_tensors, write_text
 
 #: The name of the baked label vectors among the tensors.
@@ -65,6 +69,56 @@ class TrainedAdapter:
     def labels(self) -> tuple[str, ...]:
         """The names of the labels."""
         return tuple(label.name for label in self.adapter.labels)
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        deployable: bool = False,
+        private: bool = False,
+        revision: str | None = None,
+        message: str | None = None,
+        create_pr: bool = False,
+        token: str | None = None,
+        base_model: str | None = None,
+        license: str | None = None,  # noqa: A002 - the hub's word
+        language: Sequence[str] = (),
+        datasets: Sequence[str] = (),
+        results: Sequence[str | Path | Mapping[str, Any]] = (),
+    ) -> Push:
+        """Publish the adapter as it is in memory on a model hub, in one commit.
+
+        Args:
+            repository: ``USER/NAME``; made if it is missing.
+            deployable: leave out what only makes label vectors (bi-encoders).
+            private, revision, message, create_pr, token: see :func:`~gliner_adapters.push_adapter`.
+            base_model, license, language, datasets, results: what its card says; see there.
+
+        Returns:
+            the commit and its address.
+
+        Raises:
+            GlinerAdaptersError: as :func:`save_adapter` and :func:`~gliner_adapters.push_adapter` do.
+        """
+        with TemporaryDirectory() as place:
+            folder = save_adapter(replace(self), place, deployable=deployable)
+            if self.folder is not None and (self.folder / CARD_FILE).is_file() and not deployable:
+                # A card that was edited where the adapter lies is the one to publish.
+                shutil.copyfile(self.folder / CARD_FILE, folder / CARD_FILE)
+            return push_adapter(
+                folder,
+                repository,
+                private=private,
+                revision=revision,
+                message=message,
+                create_pr=create_pr,
+                token=token,
+                base_model=base_model,
+                license=license,
+                language=language,
+                datasets=datasets,
+                results=results,
+            )
 
 
 def describe(
@@ -165,9 +219,9 @@ def load_adapter(
     """Load an adapter and plug it into its base.
 
     Args:
-        source: an adapter's folder, or a hub id.
+        source: an adapter's folder, or a hub id, ``OWNER/NAME`` or ``OWNER/NAME@REVISION``.
         base: a base that is in memory already; if ``None``, the one that the adapter names is loaded.
-        revision: the hub's revision of the adapter.
+        revision: branch, tag or commit of the adapter's repository on the hub.
         allow_pickle: also accept a base with pickled weights; an adapter itself never holds pickles.
         device: where to put a base that is loaded here.
 
@@ -175,9 +229,7 @@ def load_adapter(
         AdapterError: anything missing, unknown or ill-shaped, or a base with another fingerprint.
         BaseModelError: the base that the adapter names cannot be loaded.
     """
-    folder = as_path(source, "the adapter")
-    if not folder.is_dir():
-        folder = fetch_snapshot(str(source), revision, [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], AdapterError)
+    folder = adapter_folder(source, revision)
     config = AdapterConfig.read(folder)
     if base is None:
         base = load_base(
@@ -210,13 +262,7 @@ def check_fit(config: AdapterConfig, base: Base, folder: Path) -> None:
 
 def _read_tensors(folder: Path, config: AdapterConfig) -> dict[str, Tensor]:
     """The tensors of a folder, after their digest was checked."""
-    path = folder / WEIGHTS_FILE
-    if not path.is_file():
-        raise AdapterError(f"{folder} misses {WEIGHTS_FILE}")
-    if file_sha256(path) != config.weights_sha256:
-        raise AdapterError(
-            f"{path} is not the file that {CONFIG_FILE} describes (its sha256 differs); fetch or save the adapter again"
-        )
+    path = check_weights(folder, config)
     try:
         return load_file(path)
     except SafetensorError as error:
@@ -256,30 +302,3 @@ def _load_tensors(adapter: Adapter, tensors: dict[str, Tensor], config: AdapterC
         adapter.baked = label_vectors.to(base.device, copy=True)
     if config.deployable:
         adapter.drop_producers()
-
-
-def verify_adapter(source: str | Path, base: Base | None = None) -> list[str]:
-    """Check a folder in full: digest, strict load, base, and that the baked label vectors are the producers' own.
-
-    Returns:
-        what was checked, a line each.
-
-    Raises:
-        AdapterError: a check failed.
-    """
-    trained = load_adapter(source, base)
-    done = [
-        f"weights match their sha256 ({trained.config.weights_sha256[:12]})",
-        f"tensors load strictly into method {trained.config.method!r}",
-        f"base {trained.base.id} has the fingerprint {trained.base.fingerprint[:12]}",
-    ]
-    saved = trained.adapter.baked
-    if saved is not None and not trained.config.deployable:
-        trained.adapter.bake(trained.base)
-        assert trained.adapter.baked is not None
-        difference = float((trained.adapter.baked - saved).abs().max())
-        trained.adapter.baked = saved
-        if difference > 1e-4:
-            raise AdapterError(f"baked label vectors differ from their producer's by {difference:.2g}; save it anew")
-        done.append(f"baked label vectors agree with their producer (largest difference {difference:.1g})")
-    return done

@@ -5,46 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gliner_adapters.adapters.card_data import (
+    CardFields,
+    Measured,
+    attribution,
+    card_data,
+    front_matter,
+    metric_name,
+    title,
+)
 from gliner_adapters.adapters.config import AdapterConfig
+from gliner_adapters.evaluation import AVERAGES
 from gliner_adapters.markdown import markdown_table
 
+#: Stands in a card for the place that the adapter is loaded from.
+PLACE = "PATH/TO/THIS/FOLDER"
 
-def model_card(config: AdapterConfig, deltas: Sequence[str] = ()) -> str:
+
+def model_card(config: AdapterConfig, deltas: Sequence[str] = (), fields: CardFields | None = None) -> str:
     """The text of an adapter's README.md.
 
     Args:
         config: the content of its `adapter_config.json`.
         deltas: the folders with deltas in `peft`'s format, relative to the adapter's.
+        fields: what the card says beside that.
+
+    Raises:
+        ConfigError: the licence contradicts that of the corpus.
     """
+    fields = fields or CardFields()
     blocks = [
-        _front_matter(config),
-        f"# {_title(config)}",
+        front_matter(card_data(config, fields)),
+        f"# {title(config)}",
         _summary(config),
         "## Use",
-        _use(config),
+        _use(config, fields.repository or PLACE),
         *_for_peft(deltas),
         "## Labels",
         markdown_table(["label", "description"], [[e.name, e.description or ""] for e in config.labels]),
         *_training(config),
-        *_metrics(config),
+        *_data(config),
+        *_metrics(config, fields.results),
         "## Base and versions",
         _base(config),
     ]
     return "\n\n".join(blocks) + "\n"
-
-
-def _front_matter(config: AdapterConfig) -> str:
-    """What model hubs read."""
-    lines = ["---", "library_name: gliner-adapters", "pipeline_tag: token-classification", "tags:", "- gliner"]
-    lines += ["- named-entity-recognition", f"- {config.method}"]
-    if "/" in config.base.id and not config.base.id.startswith(("/", ".", "encoder:")):
-        lines.append(f"base_model: {config.base.id}")
-    return "\n".join([*lines, "---"])
-
-
-def _title(config: AdapterConfig) -> str:
-    corpus = config.trained_on.get("corpus")
-    return f"{config.method} adapter" + (f" for {corpus}" if corpus else "")
 
 
 def _summary(config: AdapterConfig) -> str:
@@ -59,13 +64,13 @@ def _summary(config: AdapterConfig) -> str:
     return text
 
 
-def _use(config: AdapterConfig) -> str:
+def _use(config: AdapterConfig, place: str) -> str:
     return "\n".join(
         [
             "```python",
             "import gliner_adapters as ga",
             "",
-            'annotator = ga.Annotator(ga.load_adapter("PATH/TO/THIS/FOLDER"))',
+            f'annotator = ga.Annotator(ga.load_adapter("{place}"))',
             'for entity in annotator.annotate(["TEXT"])[0].entities:',
             "    print(entity)",
             "```",
@@ -100,14 +105,27 @@ def _training(config: AdapterConfig) -> list[str]:
     return blocks
 
 
-def _metrics(config: AdapterConfig) -> list[str]:
-    if not config.metrics:
-        return []
-    rows = [[key.replace("_", " "), _show(value)] for key, value in config.metrics.items()]
-    note = "On the development split, by which epoch and threshold were chosen; no test data was read."
-    if config.metrics.get("devel_untrained_macro_f1") is not None and config.metrics.get("devel_epoch") == 0:
-        note += " Training did not help: no epoch was better than the untrained adapter, which is what is kept."
-    return ["## Scores", note, markdown_table(["metric", "value"], rows)]
+def _data(config: AdapterConfig) -> list[str]:
+    lines = attribution(config)
+    return ["## Data", "\n".join(lines)] if lines else []
+
+
+def _metrics(config: AdapterConfig, results: Sequence[Measured]) -> list[str]:
+    blocks: list[str] = []
+    if config.metrics:
+        rows = [[key.replace("_", " "), _show(value)] for key, value in config.metrics.items()]
+        note = "On the development split, by which epoch and threshold were chosen; no test data was read."
+        if config.metrics.get("devel_untrained_macro_f1") is not None and config.metrics.get("devel_epoch") == 0:
+            note += " Training did not help: no epoch was better than the untrained adapter, which is what is kept."
+        blocks += [note, markdown_table(["metric", "value"], rows)]
+    if results:
+        head = ["corpus", "split", "threshold", *map(metric_name, AVERAGES)]
+        measured = [
+            [each.corpus, each.split, f"{each.threshold:g}", *(f"{each.averages[name]:.4f}" for name in AVERAGES)]
+            for each in results
+        ]
+        blocks += ["Measured afterwards, exact spans:", markdown_table(head, measured)]
+    return ["## Scores", *blocks] if blocks else []
 
 
 def _base(config: AdapterConfig) -> str:

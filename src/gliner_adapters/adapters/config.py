@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import AdapterError, GlinerAdaptersError
+from gliner_adapters.model.fingerprint import file_sha256
 from gliner_adapters.settings import Record
 
 #: Version of the folder's layout. A reader refuses newer ones.
@@ -73,3 +75,19 @@ class AdapterConfig(Record):
     metrics: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     weights_sha256: str = ""
+
+
+def check_weights(folder: Path, config: AdapterConfig) -> Path:
+    """The weights' file of a folder, after its digest was checked.
+
+    Raises:
+        AdapterError: it is missing, or not the one that the configuration describes.
+    """
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise AdapterError(f"{folder} misses {WEIGHTS_FILE}")
+    if file_sha256(path) != config.weights_sha256:
+        raise AdapterError(
+            f"{path} is not the file that {CONFIG_FILE} describes (its sha256 differs); fetch or save the adapter again"
+        )
+    return path

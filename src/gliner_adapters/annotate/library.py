@@ -11,12 +11,12 @@ from threading import RLock
 from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter
 from gliner_adapters.adapters.artifact import LABEL_VECTORS, check_fit
 from gliner_adapters.adapters.config import CONFIG_FILE, WEIGHTS_FILE
+from gliner_adapters.adapters.hub import adapter_folder
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import AdapterError, ConfigError
 from gliner_adapters.inference.sources import Profile, Source, adapter_source, own_bytes
 from gliner_adapters.model import Base
 from gliner_adapters.model.fingerprint import fingerprint
-from gliner_adapters.model.hub import fetch_snapshot
 
 #: Adapters in memory at most, and bytes of their tensors.
 MOST_ADAPTERS = 1024
@@ -254,10 +254,7 @@ class AdapterLibrary:
     def _folder(self, name: str) -> Path:
         origin = self._origins[name]
         assert not isinstance(origin, TrainedAdapter)
-        folder = Path(origin)
-        if not folder.is_dir():
-            folder = fetch_snapshot(str(origin), None, [CONFIG_FILE, WEIGHTS_FILE], AdapterError)
-            self._origins[name] = folder
+        folder = self._origins[name] = adapter_folder(origin)
         return folder
 
 
@@ -276,7 +273,7 @@ def _named(sources: Mapping[str, Origin] | Sequence[Origin]) -> dict[str, Origin
         path = origin.folder if isinstance(origin, TrainedAdapter) else Path(origin)
         if path is None:
             raise ConfigError("an adapter that was never saved has no name; give a mapping of names to adapters")
-        name = path.resolve().name if path.is_dir() else path.name
+        name = path.resolve().name if path.is_dir() else path.name.partition("@")[0]  # without a hub's revision
         if name in named:
             raise ConfigError(f"two adapters are called {name!r}; give a mapping of names to adapters")
         named[name] = origin

@@ -1,8 +1,8 @@
 """The command line: one verb a file.
 
 Exit codes: 0 success; 1 a check failed (`--fail-under`) or a run of a comparison did; 2 wrong usage; 3 bad data; 4 a
-base or an adapter that cannot be loaded; 5 a download failed; 6 a file cannot be written; 130 interrupted; 143
-terminated.
+base or an adapter that cannot be loaded; 5 a download or an upload failed; 6 a file cannot be written; 130 interrupted;
+143 terminated.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from gliner_adapters.errors import (
     ConfigError,
     DataError,
     GlinerAdaptersError,
+    HubError,
     StorageError,
 )
 
@@ -45,6 +46,7 @@ EXIT_CODES: dict[type[GlinerAdaptersError], int] = {
     BaseModelError: 4,
     AdapterError: 4,
     FetchError: 5,
+    HubError: 5,
     StorageError: 6,
 }
 
@@ -55,7 +57,7 @@ app = typer.Typer(
     help="Adapt GLiNER to biomedical text with small adapters, and annotate literature with the result.\n\n"
     "Start with `gliner-adapters demo`. Then: `corpora list`, `adapt`, `evaluate`, `annotate`.",
     epilog="Exit codes: 0 success, 1 a check failed, 2 wrong usage, 3 bad data, 4 base or adapter not loadable, "
-    "5 a download failed, 6 a file cannot be written.",
+    "5 a download or an upload failed, 6 a file cannot be written.",
 )
 app.command()(demo)
 app.command()(adapt)

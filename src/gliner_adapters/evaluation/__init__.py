@@ -5,7 +5,7 @@
 
 from gliner_adapters.evaluation.bootstrap import Interval, PairedTest, bootstrap_intervals, paired_test
 from gliner_adapters.evaluation.calibration import Calibration, ReliabilityBin, calibrate
-from gliner_adapters.evaluation.counts import Counts, Scores
+from gliner_adapters.evaluation.counts import AVERAGES, Counts, Scores
 from gliner_adapters.evaluation.error_analysis import Alignment, ErrorCounts, align, count_errors
 from gliner_adapters.evaluation.matching import DocumentCounts, Match, count_documents, score_documents
 from gliner_adapters.evaluation.metrics import METRICS, CountMetric, MetricName
@@ -17,6 +17,7 @@ from gliner_adapters.evaluation.threshold import ThresholdSweep, above, best_thr
 from gliner_adapters.evaluation.unseen import mention_strings, normalise_mention, score_unseen
 
 __all__ = [
+    "AVERAGES",
     "METRICS",
     "Alignment",
     "Calibration",

@@ -19,6 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+#: The averages of a schema's scores, as results name them.
+AVERAGES = ("macro_f1", "macro_precision", "macro_recall", "micro_f1", "micro_precision", "micro_recall")
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -156,6 +159,12 @@ class Scores:
     def _mean(self, ratio: Callable[[Counts], float]) -> float:
         values = [ratio(counts) for counts in self.per_type.values()]
         return sum(values) / len(values) if values else 0.0
+
+    def averages(self) -> dict[str, float]:
+        """The averages by name (:data:`AVERAGES`)."""
+        micro = self.micro
+        values = (self.macro_f1, self.macro_precision, self.macro_recall, micro.f1, micro.precision, micro.recall)
+        return dict(zip(AVERAGES, values, strict=True))
 
     @property
     def without_gold(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def devel_scores(
         threshold: where it was fixed beforehand; the spans were decoded there, or lower.
 
     Returns:
-        ``macro_f1``, ``micro_f1`` and the ``threshold`` that they hold at.
+        precision, recall and F1, macro and micro (``macro_f1`` and so on), and the ``threshold`` that they hold at.
     """
     names = [label.name for label in labels]
     entities = entities_of(documents, passages, spans, labels)
@@ -42,4 +42,4 @@ def devel_scores(
     if threshold is None:
         threshold = best_threshold(gold, predicted, names, decoded_at=SWEEP_FROM).threshold
     scores = score_documents(gold, above(predicted, threshold), names)
-    return {"macro_f1": scores.macro_f1, "micro_f1": scores.micro_f1, "threshold": threshold}
+    return {**scores.averages(), "threshold": threshold}
