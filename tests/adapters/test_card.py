@@ -18,11 +18,29 @@ from gliner_adapters.adapters.card import model_card
 EXPECTED = """\
 ---
 library_name: gliner-adapters
+metrics:
+- f1
 pipeline_tag: token-classification
 tags:
 - gliner
 - named-entity-recognition
 - heads
+model-index:
+- name: heads adapter for toy
+  results:
+  - task:
+      type: token-classification
+      name: Named entity recognition
+    dataset:
+      name: toy
+      type: toy
+      split: validation
+    metrics:
+    - type: f1
+      value: 0.8124
+      name: Macro F1 (exact spans; which chose epoch and threshold)
+      args:
+        threshold: 0.4
 ---
 
 # heads adapter for toy
@@ -150,9 +168,12 @@ def card(config: AdapterConfig, **changes: Any) -> str:
 
 def test_what_depends_on_the_base(config: AdapterConfig) -> None:
     hub = card(config, base={"id": "urchade/gliner_small-v2.1", "revision": "abc123", "architecture": "uni"})
-    assert "\nbase_model: urchade/gliner_small-v2.1\n---\n" in hub
+    assert hub.startswith("---\nbase_model: urchade/gliner_small-v2.1\n")
+    assert "\nbase_model_relation: adapter\n" in hub
     assert "- base: `urchade/gliner_small-v2.1`, revision `abc123`\n- architecture: uni-encoder\n" in hub
-    for elsewhere in ("encoder:minilm", "encoder:some/folder", "/a/folder", "./a/folder", "../a"):
+    assert "base_model: sentence-transformers/all-MiniLM-L6-v2\n" in card(config, base={"id": "encoder:minilm"})
+    # A folder has no revision, whatever it is called.
+    for elsewhere in ("encoder:some/folder", "/a/folder", "./a/folder", "../a", "a/folder"):
         assert "base_model" not in card(config, base={"id": elsewhere})
 
 

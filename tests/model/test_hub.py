@@ -86,5 +86,5 @@ def test_a_wrong_token_is_told_and_not_shown(client: Client) -> None:
         client.run(f"import os; os.environ['HF_TOKEN'] = 'hf_wrong'\nload_base({REPOSITORY!r}, revision='v2')")
     client.run("del os.environ['HF_TOKEN']")
     assert failed.value.kind == "BaseModelError"
-    assert "not this token; log in with `hf auth login`, or put a token" in failed.value.message
+    assert "it does not know this token; log in with `hf auth login`, or put a token" in failed.value.message
     assert "hf_wrong" not in failed.value.message

@@ -7,7 +7,7 @@ names this machine, or looks like a secret, is refused with its place and never 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -221,21 +221,27 @@ def _refuse_private(folder: Path, files: Mapping[str, bytes | Path]) -> None:
         if name.endswith(".safetensors"):
             continue
         text = (content if isinstance(content, bytes) else content.read_bytes()).decode("utf-8")
-        for line, what, found in _private(text):
-            raise AdapterError(
-                f"{folder / name}:{line}: {what} stands there ({found}); nothing was sent. Take it out, then push again"
-            )
+        if (problem := _private(text)) is None:
+            continue
+        what, found, shown = problem
+        saved = (folder / name).read_text(encoding="utf-8").splitlines() if (folder / name).is_file() else []
+        line = next((number for number, each in enumerate(saved, 1) if found in each), None)
+        where = folder / name if line is None else f"{folder / name}:{line}"
+        raise AdapterError(f"{where}: {what} stands there ({shown}); nothing was sent. Take it out, then push again")
 
 
-def _private(text: str) -> Iterator[tuple[int, str, str]]:
-    """Line, kind and a telling part of what should not leave this machine."""
+def _private(text: str) -> tuple[str, str, str] | None:
+    """What should not leave this machine: its kind, the text itself, and what may be shown of it."""
     from huggingface_hub import get_token
 
-    token, here = get_token(), {str(Path.home()), str(Path.cwd())} - {"/"}
-    for number, line in enumerate(text.splitlines(), 1):
-        if (secret := _SECRETS.search(line)) or (token and token in line):
-            yield number, "what looks like a secret", f"{secret[0][:6] if secret else token[:3]}..."  # type: ignore[index]
-        if path := _PATHS.search(line):
-            yield number, "a path of a machine", path[0]
-        elif own := next((each for each in here if each in line), None):
-            yield number, "a path of this machine", own
+    token = get_token()
+    if secret := _SECRETS.search(text):
+        return "what looks like a secret", secret[0], f"{secret[0][:4]}..."
+    if token and token in text:
+        return "the token of the hub", token, "..."
+    if path := _PATHS.search(text):
+        return "a path of a machine", path[0], path[0]
+    for own in sorted({str(Path.home()), str(Path.cwd())} - {"/"}):
+        if own in text:
+            return "a path of this machine", own, own
+    return None

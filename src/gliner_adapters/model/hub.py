@@ -16,7 +16,7 @@ from gliner_adapters.errors import GlinerAdaptersError
 LOG_IN = "log in with `hf auth login`, or put a token of the hub into the variable HF_TOKEN"
 #: What the hub answers about a request that it understood and refused, by HTTP status.
 _REFUSED = {
-    401: f"it does not know who is asking, or not this token; {LOG_IN}",
+    401: f"it does not know this token; {LOG_IN}",
     402: "it wants a paid plan for that",
     403: "the token may not do that; use one with write access to this name, or push under a name that is yours",
     409: "something of that name is in the way, or another request is under way; try again",
@@ -97,11 +97,12 @@ def reason(error: BaseException) -> str:
     if isinstance(error, RevisionNotFoundError):
         return "it has no such revision; give a branch, a tag or a whole commit"
     status = error.response.status_code if isinstance(error, HfHubHTTPError) and error.response is not None else None
-    if isinstance(error, RepositoryNotFoundError):
+    said = _one_line(getattr(error, "server_message", None) or "")
+    # Without a token that it knows, a hub does not say whether a repository is missing or private.
+    if isinstance(error, RepositoryNotFoundError) or (status == 401 and "credentials" not in said):
         return f"there is no such repository, or it is private; look at the name, and if it is private {LOG_IN}"
     if status in _REFUSED:
-        said = getattr(error, "server_message", None)
-        return _REFUSED[status] + (f" ({_one_line(said)})" if said else "")
+        return _REFUSED[status] + (f" ({said})" if said else "")
     if status is not None and status >= 500:
         return f"the hub is in trouble (HTTP status {status}); try again later"
     return _one_line(str(error)) or type(error).__name__
