@@ -590,6 +590,31 @@ def test_a_trained_adapter_pushes_itself(world: World) -> None:
     assert json.loads(files_of(world, "acme/small", pushed[1])["adapter_config.json"])["deployable"]
 
 
+TRAINED = """
+config = ga.TrainingConfig(epochs=1, batch_size=4, precision="fp32")
+trained = ga.adapt(ga.load_base({base!r}), "sample", "heads", output={output!r}, config=config, limit=12)
+record = ga.evaluate(trained, "sample", bootstrap=0).record
+done = trained.push_to_hub("acme/trained", results=[record])
+result = [done.commit, record["report"]["strict"], trained.config.metrics]
+"""
+
+
+def test_from_training_to_the_hub_with_test_scores(world: World, tmp_path: Path) -> None:
+    commit, strict, metrics = world.client.run(TRAINED.format(base=BASE, output=str(tmp_path / "out")))
+    stored = files_of(world, "acme/trained", commit)
+    assert set(stored) == FILES | {".gitattributes"}
+    (tmp_path / "card.md").write_bytes(stored["README.md"])
+    data = ModelCard.load(tmp_path / "card.md").data
+    assert (data.base_model, data.datasets, data.license, data.language) == (BASE, ["sample"], "apache-2.0", ["en"])
+    found = {(each.dataset_split, each.metric_name.partition(" (")[0]): each.metric_value for each in data.eval_results}
+    assert {split for split, _ in found} == {"validation", "test"}
+    for kind in ("macro", "micro"):
+        for ratio, shown in (("f1", "F1"), ("precision", "precision"), ("recall", "recall")):
+            name = f"{kind.capitalize()} {shown}"
+            assert found["validation", name] == pytest.approx(metrics[f"devel_{kind}_{ratio}"], abs=1e-4)
+            assert found["test", name] == pytest.approx(strict[kind][ratio], abs=1e-4)
+
+
 def test_a_missing_adapter_or_revision_is_told(world: World) -> None:
     world.push("acme/here")
     for name, revision, message in (

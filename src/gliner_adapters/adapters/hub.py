@@ -58,6 +58,8 @@ def adapter_folder(source: str | Path, revision: str | None = None) -> Path:
     if folder.is_dir():
         return folder
     name, _, own = str(source).partition("@")
+    if "/" not in name:
+        raise AdapterError(f"no adapter at {source}: there is no such folder, and a hub's id has the form OWNER/NAME")
     if own and revision not in (None, own):
         raise ConfigError(f"{source} names a revision, and another one is given beside it ({revision})")
     return fetch_snapshot(name, own or revision, [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE], AdapterError)

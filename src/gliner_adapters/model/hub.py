@@ -84,12 +84,15 @@ def reason(error: BaseException) -> str:
         GatedRepoError,
         HfHubHTTPError,
         LocalTokenNotFoundError,
+        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
     if isinstance(error, RuntimeError) and error.__cause__ is not None:
         return reason(error.__cause__)  # the client wraps what goes wrong while a file is sent
+    if isinstance(error, OfflineModeIsEnabled) or isinstance(error.__cause__, OfflineModeIsEnabled):
+        return "the variable HF_HUB_OFFLINE keeps this machine off the network, and the cache does not hold it"
     if isinstance(error, LocalTokenNotFoundError):
         return f"no token; {LOG_IN}"
     if isinstance(error, GatedRepoError):
