@@ -94,8 +94,8 @@ def adapt(
         store: word vectors that runs of this process share.
 
     Raises:
-        GlinerAdaptersError: anything that the input does not allow, another process that trains into ``output``, or a
-            full disk; the message says what.
+        ConfigError: anything that the options do not allow, or another process that trains into ``output``.
+        GlinerAdaptersError: of another kind: data or a base that cannot be read, a full disk. The message says what.
     """
     config = config or TrainingConfig()
     if not isinstance(config, TrainingConfig):

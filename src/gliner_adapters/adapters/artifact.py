@@ -130,7 +130,16 @@ def describe(
     trained_on: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
 ) -> TrainedAdapter:
-    """Bake an adapter and put down what is known of it."""
+    """Bake an adapter and put down what is known of it.
+
+    Args:
+        adapter: the module, trained.
+        base: that it is plugged into.
+        threshold: the probability above which it finds something.
+        segment: what a passage is, ``sentence`` or ``window``.
+        trained_on: corpus, split, hyper-parameters and the like, for the record and the card.
+        metrics: scores on devel; never of test data.
+    """
     adapter.eval()
     adapter.bake(base)
     config = AdapterConfig(

@@ -48,12 +48,18 @@ class AdapterConfig(Record):
     """The content of `adapter_config.json`.
 
     Attributes:
+        format_version: of the folder's layout.
+        method: the technique, or techniques joined by ``+``.
+        options: the technique's hyper-parameters.
+        base: which base it fits.
+        labels: what it finds, in the order of its label vectors.
         deployable: only what inference needs is there; such an adapter cannot be trained further.
         threshold: chosen on devel.
         segment: what a passage was in training, and is in reading.
         trained_parameters: how many numbers were trained.
         trained_on: corpus, split, passages, hyper-parameters; empty for zero-shot label sets.
         metrics: scores on devel at the chosen threshold. Test scores never stand here.
+        versions: of the packages that it was made with.
         weights_sha256: digest of the weights' file.
     """
 

@@ -90,7 +90,12 @@ def prepare_upload(
 ) -> Upload:
     """Check an adapter's folder and put together what :func:`~gliner_adapters.push_adapter` would send.
 
-    Arguments and errors are those of that function, without what the hub says.
+    Args:
+        folder, repository, revision, message: what is sent, and where to.
+        base_model, license, language, datasets, results: for the card; see there.
+
+    Raises:
+        AdapterError, ConfigError, DataError: as there; the hub is asked for nothing.
     """
     folder = as_path(folder, "the adapter's folder")
     check_repository(repository)

@@ -12,6 +12,10 @@ from gliner_adapters.model import Base
 def verify_adapter(source: str | Path, base: Base | None = None) -> list[str]:
     """Check a folder in full: digest, strict load, base, and that the baked label vectors are the producers' own.
 
+    Args:
+        source: the folder, or a hub id.
+        base: if it is in memory already.
+
     Returns:
         what was checked, a line each.
 

@@ -184,7 +184,12 @@ class Annotator:
     def stream(self, texts: Texts, chunk: int = STREAM_CHUNK) -> Iterator[Document]:
         """Read a stream of texts or documents in bounded memory, in order; see :meth:`read_stream`.
 
+        Args:
+            texts: what to read; iterated over in another thread.
+            chunk: texts that are batched together.
+
         Raises:
+            ConfigError: a chunk of less than one text.
             DataError: something that is no text.
         """
         self.model  # noqa: B018 - raises if there is none
@@ -225,6 +230,10 @@ class Annotator:
         Args:
             requests: what to read; iterated over in another thread.
             chunk: requests that are batched together. Some four times as many are in memory at once.
+
+        Raises:
+            ConfigError: a chunk of less than one request, or a request for what the annotator does not have.
+            DataError: something that is no text.
         """
         if chunk < 1:
             raise ConfigError(f"a stream is read in chunks of at least one request, got {chunk}")

@@ -115,6 +115,12 @@ class AdapterLibrary:
     ) -> AdapterLibrary:
         """The adapters in the sub-folders of a folder, called like these. Nothing is loaded yet.
 
+        Args:
+            path: the folder.
+            base: that all of them were trained on.
+            most_adapters: adapters in memory at most.
+            most_bytes: bytes of their tensors at most.
+
         Raises:
             ConfigError: there is no such folder, or no adapter in it.
         """

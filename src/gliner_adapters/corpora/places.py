@@ -21,6 +21,7 @@ import platformdirs
 from gliner_adapters.corpora.registry import DATA, Blob, CorpusInfo, FileInfo
 from gliner_adapters.errors import ConfigError, DataError
 
+#: The variable that names the folder of the corpora.
 DATA_VARIABLE = "GLINER_ADAPTERS_DATA"
 
 
@@ -46,6 +47,11 @@ def data_dirs(data_dir: str | Path | None = None) -> tuple[Path, ...]:
 
 def find_file(info: CorpusInfo, split: str, data_dir: str | Path | None = None) -> Path:
     """Locate a split's file and verify it (once per process for an unchanged file).
+
+    Args:
+        info: the corpus.
+        split: one of its splits.
+        data_dir: where to look first; else where the variable says, else in the cache.
 
     Raises:
         ConfigError: the file is in none of the places; the message names the command that fetches it.

@@ -89,10 +89,21 @@ class LabelInfo(_Frozen):
 class CorpusInfo(_Frozen):
     """Everything the registry knows about a corpus.
 
-    ``use`` is what the project does with it: score on it (``benchmark``), train bases on it
-    (``pretraining``), keep it out of all training (``held-out``) or show things with it (``demo``).
-    ``fully_annotated`` is false where a type without mentions in a document is unknown, not absent.
-    ``source`` is ``None`` for a corpus inside the package.
+    Attributes:
+        name: the canonical one.
+        aliases: other names that it is known by.
+        title: what it is, in a line.
+        use: what the project does with it: score on it (``benchmark``), train bases on it (``pretraining``), keep it
+            out of all training (``held-out``) or show things with it (``demo``).
+        format: of its files.
+        fully_annotated: false where a type without mentions in a document is unknown, not absent.
+        folder: where its files lie, below the folder of all corpora.
+        source: where it is published; ``None`` for a corpus inside the package.
+        files: the file of each split.
+        licence: terms of use.
+        citations: the papers to cite.
+        labels: the types, in the order of reports.
+        notes: what to know beside that.
     """
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
@@ -127,7 +138,7 @@ class CorpusInfo(_Frozen):
         return {str(name): file for name, file in self.files.items()}[split]
 
     def url(self, split: str, base_url: str = RAW_URL) -> str | None:
-        """Where a split's file is published; ``None`` for a corpus inside the package."""
+        """Where a split's file is published, below ``base_url``; ``None`` for a corpus inside the package."""
         return self.source.url(self.file(split), base_url) if self.source else None
 
 

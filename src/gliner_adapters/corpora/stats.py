@@ -76,7 +76,8 @@ class Overlap:
 class CorpusStats:
     """The statistics of a corpus: each split, and what of devel and test is in train.
 
-    ``overlap`` is empty for a corpus without a training split.
+    Mentions of more than ``max_width`` words are counted as too wide. ``overlap`` is empty for a corpus without a
+    training split.
     """
 
     corpus: str

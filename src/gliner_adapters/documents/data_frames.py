@@ -44,7 +44,7 @@ def to_arrow(documents: Iterable[Document], kind: Kind = "entities", *, report: 
 def to_pandas(
     documents: Iterable[Document], kind: Kind = "entities", *, report: WriteReport | None = None
 ) -> pd.DataFrame:
-    """Documents as a data frame of pandas; see :func:`to_arrow`.
+    """Documents as a data frame of pandas; ``kind`` and ``report`` are those of :func:`to_arrow`.
 
     Whole numbers stay whole where a document has no entities (``Int64``, with ``NA``).
 

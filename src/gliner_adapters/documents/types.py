@@ -23,9 +23,10 @@ class Label:
 class Entity:
     """A labelled stretch of a document's text.
 
-    ``document.text[entity.start:entity.end]`` is the mention. ``score`` is a probability in [0, 1] for
-    predictions and ``None`` for annotations. ``identifier`` is a concept id (MeSH, NCBI Gene, ...) where
-    the source gives one. ``meta`` carries what a format knows beyond that (composite mentions, for one).
+    ``document.text[entity.start:entity.end]`` is the mention, ``label`` the name of its type. ``score`` is a
+    probability in [0, 1] for predictions and ``None`` for annotations. ``identifier`` is a concept id (MeSH, NCBI
+    Gene, ...) where the source gives one. ``meta`` carries what a format knows beyond that (composite mentions, for
+    one).
     """
 
     start: int
@@ -49,10 +50,11 @@ class Entity:
 class Document:
     """A text with its entities.
 
-    ``words`` are the character spans of the words where the source gives them (IOB2 corpora do); ``None``
-    means that the text is free and GLiNER's own splitting applies. ``sentences`` are character spans of
-    sentences where the source gives them. ``meta`` carries what a format needs to write the document back
-    exactly (title length and relations in PubTator, abstract boundaries in IOB2).
+    ``id`` tells it apart from the others of its file, where the source gives one. ``words`` are the character spans of
+    the words where the source gives them (IOB2 corpora do); ``None`` means that the text is free and GLiNER's own
+    splitting applies. ``sentences`` are character spans of sentences where the source gives them. ``meta`` carries what
+    a format needs to write the document back exactly (title length and relations in PubTator, abstract boundaries in
+    IOB2).
     """
 
     text: str

@@ -35,7 +35,7 @@ class Window(NamedTuple):
 
 
 class WordSpan(NamedTuple):
-    """A prediction over the words ``first`` to ``last``, both inclusive."""
+    """A prediction over the words ``first`` to ``last``, both inclusive: its label and its score, a probability."""
 
     first: int
     last: int

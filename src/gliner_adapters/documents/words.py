@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from gliner_adapters.documents.types import Document, Entity
 
+#: Start and end in characters, end exclusive.
 Span = tuple[int, int]
 
 # GLiNER's own definition of a word in free text. The bases were trained on it, so it may not drift.
@@ -60,6 +61,11 @@ def entity_words(words: Sequence[Span], entity: Entity) -> tuple[int, int] | Non
 
 def words_entity(words: Sequence[Span], first: int, last: int, label: str, *, score: float | None = None) -> Entity:
     """The entity over the words ``first`` to ``last``, both inclusive: the reverse of :func:`entity_words`.
+
+    Args:
+        words: character spans in text order.
+        first, last: numbers of words.
+        label, score: the entity's.
 
     Raises:
         ValueError: if ``0 <= first <= last < len(words)`` does not hold.

@@ -19,7 +19,7 @@ from gliner_adapters.evaluation.scored import collect_scored
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Predicted entities with scores in ``(low, high]`` (the first bin includes 0).
+    """Predicted entities with scores in ``(low, high]`` (the first bin includes 0), and how many: ``count``.
 
     ``mean_score`` and ``accuracy`` are ``None`` in an empty bin.
     """

@@ -25,7 +25,7 @@ AVERAGES = ("macro_f1", "macro_precision", "macro_recall", "micro_f1", "micro_pr
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """True positives, false positives and false negatives. Immutable; ``+`` and ``+=`` add.
+    """True positives ``tp``, false positives ``fp`` and false negatives ``fn``. Immutable; ``+`` and ``+=`` add.
 
     Raises:
         ValueError: a count is negative.

@@ -30,7 +30,7 @@ ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """One entity or one pair of entities, and what it is. A side without a counterpart is ``None``."""
+    """One entity or one pair of entities, gold and predicted, and the kind that it is. A missing side is ``None``."""
 
     kind: ErrorKind
     gold: Entity | None
@@ -89,7 +89,7 @@ class ErrorCounts:
 
 
 def align(gold: Document, predicted: Document) -> list[Alignment]:
-    """Pairs the entities of one document and says what each pair or single entity is.
+    """Pairs the gold and predicted entities of one document and says what each pair or single entity is.
 
     Exact copies on one side are one entity. The result does not depend on the order of entities.
     """
@@ -113,7 +113,10 @@ def align(gold: Document, predicted: Document) -> list[Alignment]:
 
 
 def count_errors(gold: Iterable[Document], predicted: Iterable[Document], labels: Sequence[str]) -> ErrorCounts:
-    """Classifies the entities of all documents; raises as :func:`~.matching.score_documents` does."""
+    """Classifies gold and predicted entities of all documents.
+
+    ``labels`` is the schema; raises as :func:`~.matching.score_documents` does.
+    """
     counts = ErrorCounts()
     for gold_document, predicted_document in pair_documents(gold, predicted):
         schema_entities(gold_document, labels, "gold")

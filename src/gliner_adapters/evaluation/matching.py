@@ -32,7 +32,9 @@ from gliner_adapters.errors import ConfigError, DataError
 from gliner_adapters.evaluation.counts import Counts, Scores
 from gliner_adapters.evaluation.pairing import pair_documents, unique_entities
 
+#: When a predicted entity counts as a gold one; docs/evaluation.md defines them.
 Match = Literal["strict", "left", "right", "partial", "span"]
+#: All matches.
 MATCHES: tuple[Match, ...] = get_args(Match)
 
 #: The single row of type-agnostic scores: a hit may have two labels, so it belongs to neither.
@@ -50,7 +52,7 @@ _KEYS: dict[str, Callable[[Entity], Hashable]] = {
 class DocumentCounts:
     """Counts kept apart by document, for resampling.
 
-    ``table`` is ``(N, C, 3)`` int64: N documents in the order of gold, C labels; tp, fp, fn.
+    ``table`` is ``(N, C, 3)`` int64: N documents, named by ``ids``, in the order of gold; C labels; tp, fp, fn.
     """
 
     ids: tuple[str, ...]
@@ -92,7 +94,16 @@ def score_documents(
 def count_documents(
     gold: Iterable[Document], predicted: Iterable[Document], labels: Sequence[str], *, match: Match = "strict"
 ) -> DocumentCounts:
-    """As :func:`score_documents`, with each document's counts kept: 24·C bytes a document."""
+    """As :func:`score_documents`, with each document's counts kept: 24·C bytes a document.
+
+    Args:
+        gold, predicted: documents, paired by id.
+        labels: the schema, C of them.
+        match: when a prediction counts.
+
+    Raises:
+        DataError: documents do not pair up, or a label is outside the schema.
+    """
     rows = _rows(labels, match)
     ids: list[str] = []
     table: list[list[tuple[int, int, int]]] = []

@@ -18,6 +18,7 @@ FloatArray = NDArray[np.float64]
 
 #: A metric computed from counts: ``(..., C, 3)`` to ``(...)``.
 CountMetric = Callable[[NDArray[Any]], FloatArray]
+#: What the metrics are called.
 MetricName = Literal["micro_f1", "macro_f1"]
 
 
@@ -43,6 +44,7 @@ def label_f1(index: int) -> CountMetric:
     return lambda counts: f1(counts[..., index, :])
 
 
+#: The metrics by name.
 METRICS: dict[str, CountMetric] = {"micro_f1": micro_f1, "macro_f1": macro_f1}
 
 

@@ -30,7 +30,7 @@ DEFAULT_GRID: tuple[float, ...] = tuple(step / 100 for step in range(1, 100))
 
 @dataclass(frozen=True, slots=True)
 class ThresholdSweep:
-    """The best threshold, the metric there, and the metric over the grid."""
+    """The best threshold, the metric's ``value`` there, and its ``curve`` over the ``grid`` of thresholds."""
 
     threshold: float
     value: float

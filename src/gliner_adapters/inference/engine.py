@@ -205,7 +205,7 @@ class Engine:
 
     @torch.inference_mode()
     def word_vectors(self, source: Source, passages: Sequence[Passage]) -> Iterator[tuple[list[int], Encoded]]:
-        """The text encoder's output for passages, batch by batch: their indices, and what it made of them."""
+        """The text encoder's output for a source's passages, by batches: their indices, and what it made of them."""
         task = ReadTask(source.profile, np.ones(len(source.profile.labels), np.float32), nested=False)
         task.take(passages)
         schedule = Schedule(self.batches(inputs_of([task])), {source.profile: source})

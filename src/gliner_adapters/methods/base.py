@@ -35,7 +35,7 @@ PRODUCERS = ("label_encoder", "label_head", "label_table", "label_transform", "l
 
 
 class Options(BaseModel):
-    """A technique's hyper-parameters. Unknown names are errors."""
+    """A technique's hyper-parameters: ``label_style``, and its own. Unknown names are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -82,7 +82,11 @@ class Adapter(nn.Module):
             self.build(base)
 
     def build(self, base: Base) -> None:
-        """Create what is trained, starting from the base."""
+        """Create what is trained, starting from the base.
+
+        Raises:
+            ConfigError: the options do not fit this base, or each other.
+        """
 
     def parts(self, parts: Parts) -> Parts:
         """The base's parts with this adapter plugged in (before baking is considered)."""
@@ -129,7 +133,7 @@ class Adapter(nn.Module):
         return parts
 
     def label_inputs(self, base: Base) -> tuple[Tensor, Tensor] | None:
-        """Ids and mask of the labels for the label encoder; ``None`` where no label encoder reads them."""
+        """Ids and mask ``(C, T)`` of the labels for the label encoder; ``None`` where no label encoder reads them."""
         if base.architecture == "uni" or self.baked is not None:
             return None
         return base.label_inputs(self.labels, self.options.label_style)
@@ -183,7 +187,11 @@ class Adapter(nn.Module):
         return self
 
     def drop_producers(self) -> Adapter:
-        """Let go of what only makes label vectors; needs baked ones. In place, and returned."""
+        """Let go of what only makes label vectors; needs baked ones. In place, and returned.
+
+        Raises:
+            ConfigError: the adapter is not baked.
+        """
         if self.baked is None:
             raise ConfigError(f"adapter {self.name!r} is not baked, so its label vectors still need their producer")
         self._let_go(PRODUCERS)

@@ -17,6 +17,7 @@ from gliner_adapters.methods.combination import combine
 from gliner_adapters.model import Base
 from gliner_adapters.settings import problems_of
 
+#: Each technique by its name, in the order of registration.
 METHODS: dict[str, type[Adapter]] = {}
 
 
@@ -47,6 +48,12 @@ def _registered(name: str) -> type[Adapter]:
 
 def attach(method: str, base: Base, labels: Sequence[Label], options: dict[str, Any] | None = None) -> Adapter:
     """A fresh adapter of a technique on a base.
+
+    Args:
+        method: the technique's name, or names joined by ``+``.
+        base: what it is plugged into.
+        labels: what it is to find, C of them.
+        options: hyper-parameters of the technique.
 
     Raises:
         ConfigError: unknown technique or option, or a base of the wrong kind.

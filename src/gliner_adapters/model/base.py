@@ -15,6 +15,7 @@ from gliner_adapters.model.fingerprint import fingerprint
 from gliner_adapters.model.parts import Parts, device_of, position_limit, split_network
 from gliner_adapters.model.tokens import LabelPrompt, WordTokenizer, label_prompt, label_texts
 
+#: Labels are read in the text, or by an encoder of their own.
 Architecture = Literal["uni", "bi"]
 #: What a passage is: one sentence, or as many sentences as fit.
 Segment = Literal["sentence", "window"]
@@ -24,7 +25,16 @@ NO_LIMIT = 1_000_000
 
 
 class Base:
-    """A pretrained GLiNER, frozen.
+    """A pretrained GLiNER, frozen; :func:`~gliner_adapters.load_base` makes one.
+
+    Args:
+        network, config: GLiNER's own.
+        text_tokenizer, label_tokenizer: of the encoders; the latter for bi-encoders only.
+        id, revision, segment, fresh: see the attributes.
+        fingerprint: where it is known beforehand; else it is computed when it is first asked for.
+
+    Raises:
+        BaseModelError: labels and text are fused by cross-attention, or a bi-encoder's label tokenizer is missing.
 
     Attributes:
         id: what it was loaded as (a hub id, a folder, ``encoder:NAME``).
@@ -138,7 +148,7 @@ class Base:
         return budget
 
     def prompt(self, labels: Sequence[Label], style: str = "name") -> LabelPrompt:
-        """The label prompt that a uni-encoder reads before the text."""
+        """The label prompt that a uni-encoder reads before the text; ``style`` is ``name``, ``description`` or both."""
         return label_prompt(
             self.text_tokens,
             label_texts(labels, style),
@@ -154,12 +164,12 @@ class Base:
         return _longest_input(self.parts.label_encoder.transformer.model.config, self.label_tokenizer)
 
     def label_inputs(self, labels: Sequence[Label], style: str = "name") -> tuple[Tensor, Tensor]:
-        """:meth:`label_ids` on the base's device."""
+        """:meth:`label_ids` of labels in a style, ``(C, T)`` each, on the base's device."""
         ids, mask = self.label_ids(labels, style)
         return ids.to(self.device), mask.to(self.device)
 
     def label_ids(self, labels: Sequence[Label], style: str = "name") -> tuple[Tensor, Tensor]:
-        """Ids and mask ``(C, T)`` of the labels for a bi-encoder's label encoder, on the CPU.
+        """Ids and mask ``(C, T)`` of the labels, in a style, for a bi-encoder's label encoder, on the CPU.
 
         Raises:
             BaseModelError: a label text is longer than the label encoder reads.

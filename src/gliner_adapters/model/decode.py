@@ -13,7 +13,7 @@ from gliner_adapters.model.score import valid_spans
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A labelled span of words: first and last word (inclusive), label index, probability."""
+    """A labelled span of words: first and last word (inclusive), label index, score (a probability)."""
 
     first: int
     last: int
@@ -60,7 +60,7 @@ def decode(
 
 
 def greedy(spans: Sequence[Span], *, nested: bool = False) -> list[Span]:
-    """Keep spans by falling score; ties keep the given order."""
+    """Keep spans by falling score; ties keep the given order. ``nested`` keeps those within a kept one too."""
     kept: list[Span] = []
     for span in sorted(spans, key=lambda s: -s.score):
         if not any(_conflict(span, other, nested) for other in kept):

@@ -28,7 +28,9 @@ class Encoded:
 
 
 def encode_text(encoder: TextEncoder, batch: Batch, pooling: str = "first") -> Encoded:
-    """Run the text encoder and read word vectors (and, in a uni-encoder, label vectors) off it.
+    """Run the text encoder on a batch and read word vectors (and, in a uni-encoder, label vectors) off it.
+
+    ``pooling`` says how a word's sub-tokens give its vector: ``first``, ``last``, ``mean``, ``max`` or ``sum``.
 
     A word without sub-tokens (a control character) has a zero vector. GLiNER loses count there: it gives each word
     after it the vector of its neighbour to the right.

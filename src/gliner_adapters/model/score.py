@@ -64,7 +64,13 @@ def is_factorisable(head: nn.Module) -> bool:
 
 
 def valid_spans(lengths: list[int], max_width: int, device: torch.device | str = "cpu") -> Tensor:
-    """``(N, K)``: which spans lie within their passage."""
+    """``(N, K)``: which spans lie within their passage.
+
+    Args:
+        lengths: words of each passage, N in all.
+        max_width: K, the widest span in words.
+        device: where the result lies.
+    """
     left = torch.cat([torch.arange(n, 0, -1) for n in lengths]).to(device)
     return torch.arange(max_width, device=device)[None, :] < left[:, None]
 

@@ -12,7 +12,14 @@ import torch
 
 @dataclass
 class Cost:
-    """Seconds and megabytes, summed over a run and its resumptions."""
+    """What a run took, its resumptions included.
+
+    Attributes:
+        seconds: by the clock.
+        cpu_seconds: of all threads together.
+        peak_memory_mb: the process's largest memory, in megabytes.
+        peak_gpu_memory_mb: the GPU's; 0 without one.
+    """
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0

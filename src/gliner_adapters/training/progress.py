@@ -41,7 +41,7 @@ class Reporter:
         self._stop_bar()
 
     def begin(self, what: str, total: int, done: int = 0) -> None:
-        """A new phase of so many steps (or sentences), some of them done before."""
+        """A new phase, called ``what``, of so many steps (or sentences) in total, some of them done before."""
         self._stop_bar()
         self.what, self.total, self.done = what, total, done
         self._from, self._sentences, self._since = done, 0, time.perf_counter()
@@ -60,7 +60,7 @@ class Reporter:
             self._task = self._bar.add_task(what, total=total, completed=done, note="")
 
     def advance(self, steps: int, sentences: int, loss: float | None = None) -> None:
-        """So many steps, and the sentences in them, more."""
+        """So many steps, and the sentences in them, more, with the loss if it is known."""
         self.done += steps
         self._sentences += sentences
         now = time.perf_counter()

@@ -117,7 +117,7 @@ def comparison_report(folder: str | Path, data_dir: Path | None = None, resample
 
 
 def write_report(page: Page, folder: Path) -> list[Path]:
-    """Write `report.md`, `report.html` and `figures/*.{png,svg}`; figures of an earlier report are replaced.
+    """Write a page into a folder as `report.md`, `report.html` and `figures/*.{png,svg}`; earlier figures are replaced.
 
     Returns:
         What was written.

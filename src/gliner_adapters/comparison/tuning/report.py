@@ -22,7 +22,7 @@ HISTORY, IMPORTANCE = "history", "importance"
 
 
 def write_tuning(setting: Setting, tuning: Tuning, folder: Path) -> list[Path]:
-    """Write all files of a tuning into its folder; returns them."""
+    """Write all files of a tuning, and of the setting that it searched, into a folder; returns them."""
     texts = {TRIALS_FILE: _trials_json(setting, tuning), REPORT_FILE: report(tuning)}
     if tuning.best is not None:
         texts[BEST_FILE] = best_override(setting, tuning, tuning.best)

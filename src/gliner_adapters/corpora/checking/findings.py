@@ -67,7 +67,7 @@ class Finding:
     places: list[Place] = field(default_factory=list)
 
     def add(self, split: str, place: Place | None = None, *, detail: str | None = None, times: int = 1) -> None:
-        """Count one more, or so many; none is nothing found."""
+        """Count one more in a split, or so many times; none is nothing found. ``detail`` and ``place`` tell which."""
         if not times:
             return
         self.count += times

@@ -34,7 +34,7 @@ class MendReport:
     by_split: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, split: str, kind: str) -> None:
-        """Count one more."""
+        """Count one more of a kind in a split."""
         self.done[kind] += 1
         self.by_split.setdefault(split, Counter())[kind] += 1
 

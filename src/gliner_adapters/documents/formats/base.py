@@ -126,6 +126,7 @@ class Format(ABC):
             report: counts documents, repairs and what was left out.
 
         Raises:
+            ConfigError: the format is only written.
             DataError: malformed data, with ``path:line``.
         """
         raise ConfigError(f"the format {self.name} is written, not read")
@@ -135,7 +136,14 @@ class Format(ABC):
     ) -> None:
         """Write documents to a stream.
 
+        Args:
+            documents: what to write.
+            stream: where to, bytes.
+            options: how to write.
+            report: counts documents, entities and what was dropped.
+
         Raises:
+            ConfigError: the format is only read.
             DataError: a document that the format cannot express, by its id.
         """
         raise ConfigError(f"the format {self.name} is read, not written")
@@ -152,14 +160,20 @@ class Format(ABC):
             raise ConfigError(f"the format {self.name} takes no names of tags; leave them out")
 
     def read_path(self, path: str | Path, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
-        """Yield the documents of a file, decompressed if it ends in ``.gz``; ``-`` is standard input."""
+        """Yield the documents of a file, decompressed if its path ends in ``.gz``; ``-`` is standard input.
+
+        Options, report and errors are those of :meth:`read`.
+        """
         with open_input(path) as stream:
             yield from self.read(stream, display_name(path), options=options, report=report)
 
     def write_path(
         self, documents: Iterable[Document], path: str | Path, *, options: WriteOptions, report: WriteReport
     ) -> None:
-        """Write documents to a file, which appears only when it is complete; ``-`` is standard output."""
+        """Write documents to a file, which appears only when it is complete; the path ``-`` is standard output.
+
+        Options, report and errors are those of :meth:`write`.
+        """
         with open_output(path) as stream:
             self.write(documents, stream, options=options, report=report)
 

@@ -52,7 +52,7 @@ class ReadReport:
         self._pending.clear()
 
     def add_repair(self, kind: str, path: str, line: int) -> None:
-        """Note a repair at ``path:line``; it counts when the document that it is part of does."""
+        """Note a repair of a kind at ``path:line``; it counts when the document that it is part of does."""
         self._pending.append((kind, f"{path}:{line}"))
 
     def add_skipped(self, reason: DataError) -> None:
