@@ -47,6 +47,12 @@ CLOSED = {("model", "corpora")}
 #: Packages that work without a model: importing them must not cost the seconds that these libraries take.
 LIGHT_PACKAGES = ("documents", "evaluation", "corpora")
 HEAVY_LIBRARIES = ("torch", "transformers", "gliner", "accelerate")
+#: What `pip install gliner-adapters` brings directly. Something new goes into an extra, unless everybody needs it and it
+#: is small; then it stands here too.
+BARE = {
+    *("accelerate", "filelock", "gliner", "httpx", "huggingface-hub", "lxml", "numpy", "packaging", "peft"),
+    *("platformdirs", "pydantic", "pyyaml", "rich", "safetensors", "tomli", "torch", "transformers", "typer"),
+}
 #: A technique knows no training loop, no file and no HTTP.
 NOT_IN_METHODS = {"accelerate", "httpx", "huggingface_hub", "pathlib", "safetensors"}
 
@@ -276,7 +282,45 @@ def test_light_packages_import_no_heavy_library(package: str) -> None:
     assert loaded.isdisjoint(HEAVY_LIBRARIES)
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["adapt", "--help"], ["adapters", "push", "--help"], ["--version"]])
+def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
+    """Nor what an extra brings, nor the client of a hub: help is there at once."""
+    code = (
+        f"import sys; from gliner_adapters.cli import app\n"
+        f"try: app({arguments!r}, prog_name='gliner-adapters')\n"
+        "except SystemExit: pass\n"
+        "print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stderr.split())
+    assert "gliner_adapters.cli" in loaded
+    extras = (
+        "datasets",
+        "fastapi",
+        "matplotlib",
+        "numba",
+        "onnxruntime",
+        "openvino",
+        "optuna",
+        "pandas",
+        "pyarrow",
+        "spacy",
+    )
+    assert loaded.isdisjoint({*HEAVY_LIBRARIES, "huggingface_hub", "peft", *extras})
+
+
 # What the project declares
+
+
+def test_the_bare_package_asks_for_nothing_new() -> None:
+    asked = {normalise(re.split(r"[^\w.-]", need)[0]) for need in pyproject()["project"]["dependencies"]}
+    assert asked == BARE, "an extra is the place for what not everybody needs"
 
 
 def test_version_is_the_same_everywhere() -> None:
