@@ -47,8 +47,8 @@ CLOSED = {("model", "corpora")}
 #: Packages that work without a model: importing them must not cost the seconds that these libraries take.
 LIGHT_PACKAGES = ("documents", "evaluation", "corpora")
 HEAVY_LIBRARIES = ("torch", "transformers", "gliner", "accelerate")
-#: What `pip install gliner-adapters` brings directly. Something new goes into an extra, unless everybody needs it and it
-#: is small; then it stands here too.
+#: What `pip install gliner-adapters` brings directly. Something new goes into an extra, unless everybody needs it and
+#: it is small; then it stands here too.
 BARE = {
     *("accelerate", "filelock", "gliner", "httpx", "huggingface-hub", "lxml", "numpy", "packaging", "peft"),
     *("platformdirs", "pydantic", "pyyaml", "rich", "safetensors", "tomli", "torch", "transformers", "typer"),
