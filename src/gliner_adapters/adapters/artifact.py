@@ -73,6 +73,7 @@ def describe(
     *,
     threshold: float,
     segment: str = "sentence",
+    context: int = 0,
     trained_on: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
 ) -> TrainedAdapter:
@@ -92,6 +93,7 @@ def describe(
         labels=[LabelEntry(name=label.name, description=label.description) for label in adapter.labels],
         threshold=threshold,
         segment=segment,
+        context=context,
         trained_parameters=sum(p.numel() for p in adapter.trained().values()),
         trained_on=trained_on or {},
         metrics=metrics or {},

@@ -92,7 +92,8 @@ class CorpusInfo(_Frozen):
     ``use`` is what the project does with it: score on it (``benchmark``), train bases on it
     (``pretraining``), keep it out of all training (``held-out``) or show things with it (``demo``).
     ``fully_annotated`` is false where a type without mentions in a document is unknown, not absent.
-    ``source`` is ``None`` for a corpus inside the package.
+    ``source`` is ``None`` for a corpus inside the package. ``abstracts`` names the corpus that holds the same text in
+    whole abstracts, where the files of one that comes sentence by sentence do not mark them.
     """
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
@@ -108,6 +109,7 @@ class CorpusInfo(_Frozen):
     citations: tuple[str, ...]
     labels: tuple[LabelInfo, ...] = Field(min_length=1)
     notes: tuple[str, ...] = ()
+    abstracts: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> CorpusInfo:
