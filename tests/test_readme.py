@@ -246,7 +246,11 @@ def _try_command(where: str, command: str, folder: Path, *, run: bool) -> None:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_what_a_document_tells_to_type_works(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_document_tells_to_type_works(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if path.name == "runtimes.md":
+        request.getfixturevalue("openvino_bf16")
     monkeypatch.chdir(tmp_path)
     run_document(path, tmp_path)
 

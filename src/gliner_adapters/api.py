@@ -111,8 +111,9 @@ def adapt(
     _check_output(folder, resume=resume, overwrite=overwrite)
     if not state.is_main_process:
         reporter = None
-    documents = corpus.documents("train")
-    devel = corpus.documents("devel") if "devel" in corpus.splits else []
+    neighbours = bool(config.context)
+    documents = corpus.documents("train", neighbours=neighbours)
+    devel = corpus.documents("devel", neighbours=neighbours) if "devel" in corpus.splits else []
     held_out: dict[str, Any] | None = None
     if config.train_on == "train+devel":
         _check_joined(devel, corpus, config, on_evaluation)
@@ -204,7 +205,13 @@ def _trained(
     if result.untrained:
         metrics["devel_untrained_macro_f1"] = result.untrained["macro_f1"]
     return describe(
-        adapter, base, threshold=result.threshold, segment=config.segment, trained_on=trained_on, metrics=metrics
+        adapter,
+        base,
+        threshold=result.threshold,
+        segment=config.segment,
+        context=config.context,
+        trained_on=trained_on,
+        metrics=metrics,
     )
 
 
@@ -345,7 +352,7 @@ def evaluate(
         if missing:
             raise ConfigError(f"the adapter has no label {', '.join(missing)}; it knows {', '.join(model.labels)}")
         annotator = Annotator(model, threshold=read_at, precision=precision)
-    gold = corpus.documents(split)
+    gold = corpus.documents(split, neighbours=isinstance(model, TrainedAdapter) and bool(model.config.context))
     trained_on = "train" if isinstance(model, Base) else str(model.config.trained_on.get("train_split") or "train")
     seen = [document for each in trained_on.split("+") if each in corpus.splits for document in corpus.documents(each)]
     meter = Meter()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -98,6 +101,28 @@ def test_int8_is_close_and_not_the_same(name: str, tiny: Tiny) -> None:
     assert difference.mean() < 0.3 * expected.std()
 
 
+@pytest.mark.parametrize("most", ["AVX2", "AVX512_CORE", "ALL"])
+def test_int8_products_are_exact_on_every_processor(most: str) -> None:
+    """Without dot products of bytes, pairs of products overflow 16 bits; fewer steps of the weights fit."""
+    code = """
+import torch
+from gliner_adapters.runtimes.native import Int8Linear, weight_steps
+torch.manual_seed(0)
+layer = torch.nn.Linear(96, 64)
+inputs = torch.randn(40, 96)
+quantised = Int8Linear(layer)
+scale = inputs.abs().amax(1, keepdim=True) / 127
+rows = (inputs / scale).round().double()
+expected = rows @ quantised.weight.double().t() * scale * quantised.scales + layer.bias
+torch.testing.assert_close(quantised(inputs).double(), expected, rtol=1e-4, atol=1e-4)
+print(weight_steps())
+"""
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": most}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) in (64, 127)
+
+
 @pytest.mark.parametrize("name", BASES)
 def test_bf16_weights_give_autocasts_own_bits(name: str, tiny: Tiny) -> None:
     base = tiny(name).base
@@ -109,7 +134,7 @@ def test_bf16_weights_give_autocasts_own_bits(name: str, tiny: Tiny) -> None:
     assert not torch.equal(expected, logits(base, base.parts, TEXTS))
 
 
-def test_openvino_reads_in_bf16(tiny: Tiny, cache: Path) -> None:
+def test_openvino_reads_in_bf16(tiny: Tiny, cache: Path, openvino_bf16: None) -> None:
     needed("openvino")
     base = tiny("bi-bert").base
     expected = logits(base, base.parts, TEXTS)

@@ -127,6 +127,7 @@ def describe(
     *,
     threshold: float,
     segment: str = "sentence",
+    context: int = 0,
     trained_on: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
 ) -> TrainedAdapter:
@@ -137,6 +138,7 @@ def describe(
         base: that it is plugged into.
         threshold: the probability above which it finds something.
         segment: what a passage is, ``sentence`` or ``window``.
+        context: sub-tokens of neighbouring text, at most, that are read on either side of a passage.
         trained_on: corpus, split, hyper-parameters and the like, for the record and the card.
         metrics: scores on devel; never of test data.
     """
@@ -155,6 +157,7 @@ def describe(
         labels=[LabelEntry(name=label.name, description=label.description) for label in adapter.labels],
         threshold=threshold,
         segment=segment,
+        context=context,
         trained_parameters=sum(p.numel() for p in adapter.trained().values()),
         trained_on=trained_on or {},
         metrics=metrics or {},

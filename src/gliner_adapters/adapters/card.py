@@ -76,7 +76,12 @@ def _use(config: AdapterConfig, place: str) -> str:
             "```",
             "",
             f"An entity is reported when its probability exceeds {config.threshold:g}; text is read by "
-            + ("sentences." if config.segment == "sentence" else "windows of as many sentences as fit."),
+            + ("sentences." if config.segment == "sentence" else "windows of as many sentences as fit.")
+            + (
+                f" Up to {config.context} sub-tokens of the text on either side are read with it."
+                if config.context
+                else ""
+            ),
         ]
     )
 

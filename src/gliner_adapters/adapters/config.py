@@ -56,6 +56,7 @@ class AdapterConfig(Record):
         deployable: only what inference needs is there; such an adapter cannot be trained further.
         threshold: chosen on devel.
         segment: what a passage was in training, and is in reading.
+        context: sub-tokens of neighbouring text, at most, that are read on either side of a passage, as in training.
         trained_parameters: how many numbers were trained.
         trained_on: corpus, split, passages, hyper-parameters; empty for zero-shot label sets.
         metrics: scores on devel at the chosen threshold. Test scores never stand here.
@@ -76,6 +77,7 @@ class AdapterConfig(Record):
     deployable: bool = False
     threshold: float = Field(ge=0, le=1)
     segment: Literal["sentence", "window"] = "sentence"
+    context: int = Field(0, ge=0)
     trained_parameters: int
     trained_on: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)

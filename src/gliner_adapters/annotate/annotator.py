@@ -143,6 +143,7 @@ class Annotator:
             reserve=adapter.text_overhead(),
             threshold=config.threshold,
             segment=config.segment,
+            context=config.context,
         )
 
     @property

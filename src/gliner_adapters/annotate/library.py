@@ -234,7 +234,13 @@ class AdapterLibrary:
         revision = trained.config.weights_sha256 if trained.folder is not None else _digest(trained)
         config = trained.config
         source = adapter_source(
-            trained.adapter, self.base, name, revision, threshold=config.threshold, segment=config.segment
+            trained.adapter,
+            self.base,
+            name,
+            revision,
+            threshold=config.threshold,
+            segment=config.segment,
+            context=config.context,
         )
         self._configs[name], self._profiles[name] = trained.config, source.profile
         return _Loaded(trained, source, own_bytes(trained.adapter, self.base))

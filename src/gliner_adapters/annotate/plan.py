@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from gliner_adapters.annotate.library import AdapterLibrary
 from gliner_adapters.annotate.requests import Request
@@ -17,6 +18,9 @@ from gliner_adapters.documents import Label
 from gliner_adapters.inference import Engine, Input, Profile, ReadTask, Schedule, Source
 from gliner_adapters.model.base import Segment
 from gliner_adapters.model.passages import Losses, Passage, Segmenter
+
+#: How a document is cut: what a passage is, sub-tokens of text in it at most, and of context on either side.
+Cut: TypeAlias = tuple[Segment, int, int]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -66,7 +70,7 @@ class Planner:
             BaseModelError: labels leave no room for text.
         """
         resolver = self._resolver()
-        segmenters: dict[tuple[Segment, int], Segmenter] = {}
+        segmenters: dict[Cut, Segmenter] = {}
         tasks = [tasks_of(request, resolver) for request in requests]
         losses, inputs = [], []
         for request, own in zip(requests, tasks, strict=True):
@@ -94,17 +98,19 @@ class Planner:
         return SourceResolver(self.base, self.library, self.label_style, self.default, self.held)
 
     def _cut(
-        self, request: Request, tasks: list[ReadTask], segmenters: dict[tuple[Segment, int], Segmenter]
+        self, request: Request, tasks: list[ReadTask], segmenters: dict[Cut, Segmenter]
     ) -> tuple[Losses, list[Input]]:
         """A document's inputs, and what was lost in cutting it."""
-        cuts: dict[tuple[Segment, int], tuple[list[Passage], Losses]] = {}
+        cuts: dict[Cut, tuple[list[Passage], Losses]] = {}
         groups: dict[Hashable, list[ReadTask]] = {}
         for task in tasks:
             profile = task.profile
-            key = request.segment or self.segment or profile.segment, profile.budget
+            key = request.segment or self.segment or profile.segment, profile.budget, profile.context
             if key not in cuts:
                 if key not in segmenters:
-                    segmenters[key] = Segmenter(self.base, profile.labels, key[0], budget=profile.budget)
+                    segmenters[key] = Segmenter(
+                        self.base, profile.labels, key[0], budget=profile.budget, context=profile.context
+                    )
                 segmenter = segmenters[key]
                 segmenter.losses = Losses()
                 cuts[key] = segmenter.passages([request.document]), segmenter.losses

@@ -106,6 +106,7 @@ def _as_graph(
             label_vectors=trained.adapter.baked,
             threshold=trained.config.threshold,
             segment=trained.config.segment,
+            context=trained.config.context,
         )
     else:
         assert base is not None

@@ -65,7 +65,10 @@ def _time(run: FinishedRun, spec: RunSpec, base: Base, data_dir: Path | None) ->
     corpus = load_corpus(spec.corpus, data_dir=data_dir)
     torch.manual_seed(spec.training.seed)
     fresh = attach(spec.method, base, corpus.labels, spec.options)
-    model = describe(fresh, base, threshold=run.metrics["threshold"], segment=spec.training.segment)
+    training = spec.training
+    model = describe(
+        fresh, base, threshold=run.metrics["threshold"], segment=training.segment, context=training.context
+    )
     measured = {"weights": "fresh", **latency(model, corpus, spec.training.precision)}
     write_measure(run.folder, "latency", run.metrics, measured, base)
     ratio: float = measured["ratio"]

@@ -121,10 +121,11 @@ def paraphrase(trained: TrainedAdapter, corpus: Corpus, precision: Precision) ->
     wordings = other_wordings(corpus)
     others = [wordings[label.name] for label in corpus.labels]
     back = {other.name: label.name for label, other in zip(corpus.labels, others, strict=True)}
-    gold = corpus.documents("test")
+    config = trained.config
+    threshold = config.threshold
+    gold = corpus.documents("test", neighbours=bool(config.context))
     carried = carry_over(trained.adapter, trained.base, others)
-    threshold, segment = trained.config.threshold, trained.config.segment
-    model = describe(carried, trained.base, threshold=threshold, segment=segment)
+    model = describe(carried, trained.base, threshold=threshold, segment=config.segment, context=config.context)
     found = Annotator(model, precision=precision).annotate(gold)
     found = [d.with_entities([replace(e, label=back[e.label]) for e in d.entities]) for d in found]
     return {
@@ -162,7 +163,8 @@ def latency(trained: TrainedAdapter, corpus: Corpus, precision: Precision) -> di
         corpus: what it was trained for.
         precision: of reading.
     """
-    documents = corpus.documents("test")[:LATENCY_DOCUMENTS]
+    neighbours = bool(trained.config.context)
+    documents = corpus.documents("test", neighbours=neighbours)[:LATENCY_DOCUMENTS]
     plain = describe(_plain(trained.base, corpus.labels), trained.base, threshold=trained.config.threshold)
     readers = {
         "base": Annotator(plain, precision=precision, segment=trained.config.segment),

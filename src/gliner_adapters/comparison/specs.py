@@ -25,7 +25,7 @@ from gliner_adapters.settings import problems_of
 from gliner_adapters.training.config import TrainingConfig
 
 #: Options of training that are younger than runs on record, with the value that changes nothing.
-LATER_OPTIONS = {"ema": 0.0, "layer_decay": 1.0, "train_on": "train", "threshold": None}
+LATER_OPTIONS = {"ema": 0.0, "layer_decay": 1.0, "train_on": "train", "threshold": None, "context": 0}
 
 
 class RunSpec(Strict):

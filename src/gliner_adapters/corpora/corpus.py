@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gliner_adapters.corpora.neighbours import aligned, marked, with_neighbours
 from gliner_adapters.corpora.registry import SPLITS, CorpusInfo
 from gliner_adapters.documents import (
     Document,
@@ -47,6 +48,7 @@ class Corpus:
         columns: Sequence[str] = (),
         tag_names: Sequence[str] = (),
         documents: Mapping[str, Iterable[Document]] | None = None,
+        abstracts: Callable[[], Corpus] | None = None,
     ) -> None:
         """Put a corpus together; ``load_corpus`` and ``user_corpus`` are the usual ways.
 
@@ -61,6 +63,7 @@ class Corpus:
             columns: what the files' columns are; see :func:`~gliner_adapters.documents.read_documents`.
             tag_names: names of tags that the files give as numbers.
             documents: documents of each split, in the place of files.
+            abstracts: loads the corpus that holds the same text in whole abstracts, where the files do not mark them.
         """
         self.name = name
         self.info = info
@@ -68,6 +71,7 @@ class Corpus:
         self._format = format
         self._columns, self._tag_names = tuple(columns), tuple(tag_names)
         self._documents: dict[str, list[Document]] = {}
+        self._abstracts = abstracts
         given = files if documents is None else documents
         self._held = {} if documents is None else {each: list(documents[each]) for each in SPLITS if each in documents}
         if not given or set(given) - set(SPLITS):
@@ -109,11 +113,26 @@ class Corpus:
                 [replace(entity, label=self._label(entity.label, split, document)) for entity in document.entities]
             )
 
-    def documents(self, split: str) -> list[Document]:
-        """All documents of a split, read once and kept; treat the list as read-only."""
+    def documents(self, split: str, *, neighbours: bool = False) -> list[Document]:
+        """All documents of a split, read once and kept; treat the list as read-only.
+
+        Args:
+            split: one of :attr:`splits`.
+            neighbours: sentences come with what stands around them in their abstract
+                (:attr:`~gliner_adapters.documents.Document.before`), where that is known.
+
+        Raises:
+            ConfigError: no such split; or the neighbours stand in a corpus that is not there.
+            DataError: as for :meth:`read`.
+        """
         if split not in self._documents:
             self._documents[split] = list(self.read(split))
-        return self._documents[split]
+        documents = self._documents[split]
+        if not neighbours:
+            return documents
+        if self._abstracts is None:
+            return with_neighbours(documents, marked(documents))
+        return with_neighbours(documents, aligned(documents, self._abstracts().documents(split)))
 
     def _read(self, split: str, report: ReadReport | None = None) -> Iterator[Document]:
         """A split's documents as they are, each with an id: predictions are paired with gold by it."""

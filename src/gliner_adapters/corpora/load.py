@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from gliner_adapters.corpora.corpus import Corpus
@@ -52,7 +53,8 @@ def load_corpus(
             )
         files = {split: find_file(info, split, data_dir) for split in info.splits}
         labels = {label.tag: label.label for label in info.labels}
-        return Corpus(info.name, files, labels=labels, info=info, format=info.format)
+        whole = None if info.abstracts is None else partial(load_corpus, info.abstracts, data_dir=data_dir)
+        return Corpus(info.name, files, labels=labels, info=info, format=info.format, abstracts=whole)
     path = Path(name_or_path)
     if path.is_dir():
         return _folder_corpus(path, columns, tag_names)

@@ -104,6 +104,8 @@ class CorpusInfo(_Frozen):
         citations: the papers to cite.
         labels: the types, in the order of reports.
         notes: what to know beside that.
+        abstracts: the corpus that holds the same text in whole abstracts, where the files of one that comes sentence by
+            sentence do not mark them.
     """
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
@@ -119,6 +121,7 @@ class CorpusInfo(_Frozen):
     citations: tuple[str, ...]
     labels: tuple[LabelInfo, ...] = Field(min_length=1)
     notes: tuple[str, ...] = ()
+    abstracts: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> CorpusInfo:

@@ -55,6 +55,10 @@ class Document:
     splitting applies. ``sentences`` are character spans of sentences where the source gives them. ``meta`` carries what
     a format needs to write the document back exactly (title length and relations in PubTator, abstract boundaries in
     IOB2).
+
+    ``before`` and ``after`` are what stands around the text in its source, for a model that reads context: nothing is
+    looked for in them, no offset counts them, and no format writes them. Where ``words`` are given, theirs are parted
+    by white space.
     """
 
     text: str
@@ -63,6 +67,8 @@ class Document:
     words: Sequence[tuple[int, int]] | None = None
     sentences: Sequence[tuple[int, int]] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    before: str = field(default="", compare=False)
+    after: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         size = len(self.text)

@@ -60,7 +60,7 @@ class Input:
     @property
     def size(self) -> int:
         """Sub-tokens."""
-        return self.passage.ids.size + self.profile.overhead
+        return self.passage.size + self.profile.overhead
 
 
 @dataclass(eq=False)

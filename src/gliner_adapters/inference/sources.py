@@ -48,6 +48,7 @@ class Profile:
         label_style: what the model reads for a label.
         threshold: the probability above which something is found, where a request says nothing else.
         segment: what a passage is.
+        context: sub-tokens of neighbouring text that are read on either side of a passage, at most.
         reserve: sub-tokens that prompts take in each input.
         budget: sub-tokens of text that fit in a passage.
         overhead: sub-tokens that each input carries beside the text.
@@ -64,6 +65,7 @@ class Profile:
     label_style: str
     threshold: float
     segment: Segment
+    context: int
     reserve: int
     budget: int
     overhead: int
@@ -121,6 +123,7 @@ def plain_profiles(base: Base, labels: Sequence[Label], style: str) -> tuple[Pro
             label_style=style,
             threshold=PLAIN_THRESHOLD,
             segment=base.segment,
+            context=0,
             reserve=0,
             budget=budget,
             overhead=_frame(base, prompt),
@@ -158,7 +161,14 @@ def label_groups(base: Base, labels: Sequence[Label], style: str) -> list[list[L
 
 @torch.no_grad()
 def adapter_source(
-    adapter: Adapter, base: Base, name: str, revision: str, *, threshold: float, segment: Segment
+    adapter: Adapter,
+    base: Base,
+    name: str,
+    revision: str,
+    *,
+    threshold: float,
+    segment: Segment,
+    context: int = 0,
 ) -> Source:
     """What an adapter brings to readings that it shares with others."""
     adapter = adapter.eval()
@@ -182,6 +192,7 @@ def adapter_source(
         label_style=style,
         threshold=threshold,
         segment=segment,
+        context=context,
         reserve=reserve,
         budget=base.sub_token_budget(labels, style, reserve),
         overhead=_frame(base, prompt) + (reserve if inputs is None else 0),
@@ -205,6 +216,7 @@ def single_source(
     reserve: int = 0,
     threshold: float = PLAIN_THRESHOLD,
     segment: Segment = "sentence",
+    context: int = 0,
 ) -> Source:
     """Parts that read alone, through the text encoder that they have: nothing is shared, so nothing is taken apart.
 
@@ -218,6 +230,7 @@ def single_source(
         reserve: sub-tokens that prompts take in each input (`Adapter.text_overhead`).
         threshold: the probability above which something is found.
         segment: what a passage is.
+        context: sub-tokens of neighbouring text on either side of a passage, at most.
 
     Raises:
         BaseModelError: labels and prompts leave no room for text.
@@ -230,6 +243,7 @@ def single_source(
         label_style=label_style,
         threshold=threshold,
         segment=segment,
+        context=context,
         reserve=reserve,
         budget=base.sub_token_budget(labels, label_style, reserve),
         overhead=_frame(base, prompt) + reserve,

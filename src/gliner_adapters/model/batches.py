@@ -82,16 +82,16 @@ def collate(
     else:
         befores = [each.ids for each in prompt]
     after = np.asarray(tokens.suffix, dtype=np.int64)
-    sizes = [before.size + passage.ids.size + after.size for before, passage in zip(befores, passages, strict=True)]
+    sizes = [before.size + passage.size + after.size for before, passage in zip(befores, passages, strict=True)]
     longest = max(sizes)
     ids = np.full((len(passages), longest), tokens.pad_id, dtype=np.int64)
     mask = np.zeros((len(passages), longest), dtype=np.int64)
     rows, words, first_word = [], [], 0
     for b, (before, passage, size) in enumerate(zip(befores, passages, sizes, strict=True)):
-        ids[b, :size] = np.concatenate([before, passage.ids, after])
+        ids[b, :size] = np.concatenate([before, passage.left, passage.ids, passage.right, after])
         mask[b, :size] = 1
         picked, owners = _pick(passage.starts, pooling)
-        rows.append(picked + (b * longest + before.size))
+        rows.append(picked + (b * longest + before.size + passage.left.size))
         words.append(owners + first_word)
         first_word += passage.words
     return Batch(
@@ -137,7 +137,7 @@ def by_length(
         overhead: sub-tokens that each input carries beside the text (a label prompt).
     """
     # Two more for the special tokens around a text.
-    return by_size([passage.ids.size + overhead + 2 for passage in passages], max_passages, max_tokens)
+    return by_size([passage.size + overhead + 2 for passage in passages], max_passages, max_tokens)
 
 
 def by_size(sizes: Sequence[int], most: int, max_tokens: int) -> Iterator[list[int]]:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 
 import numpy as np
 
 from gliner_adapters.documents import Document, Entity, Label
 from gliner_adapters.documents.sentences import sentence_breaks
 from gliner_adapters.documents.windows import Window, WordSpan, merge_windows, plan_windows
-from gliner_adapters.documents.words import entity_words, refine_words, word_spans, words_entity
+from gliner_adapters.documents.words import entity_words, refine_words, split_words, word_spans, words_entity
 from gliner_adapters.model.base import Base, Segment
 from gliner_adapters.model.decode import Span
+
+
+def _nothing() -> np.ndarray:
+    """No sub-tokens."""
+    return np.zeros(0, dtype=np.int64)
 
 
 @dataclass(slots=True)
@@ -31,6 +36,8 @@ class Passage:
         starts: ``(W + 1,)`` where each word's sub-tokens begin in ``ids``; word w owns
             ``ids[starts[w]:starts[w + 1]]``.
         spans: gold spans as (first word, last word, label index), words counted in the passage.
+        left: sub-token ids of the text before the passage that is read with it and not scored.
+        right: those of the text after it.
     """
 
     document: int
@@ -38,6 +45,13 @@ class Passage:
     ids: np.ndarray
     starts: np.ndarray
     spans: list[tuple[int, int, int]] = field(default_factory=list)
+    left: np.ndarray = field(default_factory=_nothing)
+    right: np.ndarray = field(default_factory=_nothing)
+
+    @property
+    def size(self) -> int:
+        """Sub-tokens in the input, those of the text around the passage included."""
+        return int(self.ids.size + self.left.size + self.right.size)
 
     @property
     def words(self) -> int:
@@ -91,6 +105,9 @@ class Segmenter:
         overlap: words that neighbouring windows share where a sentence does not fit.
         reserve: sub-tokens that an adapter's prompts take in each input (`Adapter.text_overhead`).
         budget: sub-tokens of text in a passage at most; by default as many as fit.
+        context: sub-tokens of neighbouring text, at most, that are read on either side of a passage and not scored,
+            as far as the budget has room for them. They come from the document itself and from its ``before`` and
+            ``after``.
     """
 
     def __init__(
@@ -102,10 +119,12 @@ class Segmenter:
         overlap: int | None = None,
         reserve: int = 0,
         budget: int | None = None,
+        context: int = 0,
     ) -> None:
         self.base = base
         self.segment = segment
         self.budget = base.sub_token_budget(labels, label_style, reserve) if budget is None else budget
+        self.context = context
         self.max_words = base.max_words
         self.overlap = min(2 * base.max_width if overlap is None else overlap, self.max_words - 1)
         self.label_index = {label.name: i for i, label in enumerate(labels)}
@@ -132,6 +151,8 @@ class Segmenter:
         pieces = self.base.text_tokens.word_ids([text[start:end] for start, end in words])
         windows = self._windows(document, words, [len(p) for p in pieces])
         passages = [self._passage(index, window, pieces) for window in windows]
+        if self.context:
+            self._add_context(document, passages, pieces)
         if gold:
             self._carry_gold(document, words, passages)
         return passages
@@ -164,8 +185,25 @@ class Segmenter:
             own = [own[0][: self.budget]]
         starts = np.zeros(len(own) + 1, dtype=np.int32)
         np.cumsum([len(p) for p in own], out=starts[1:])
-        ids = np.fromiter((i for p in own for i in p), dtype=np.int64, count=int(starts[-1]))
-        return Passage(index, window, ids, starts)
+        return Passage(index, window, _joined(own), starts)
+
+    def _add_context(self, document: Document, passages: list[Passage], pieces: Sequence[tuple[int, ...]]) -> None:
+        """Whole words of the text around each passage, nearest first, as many as there is room for."""
+        before, after = (self._around(document, text) for text in (document.before, document.after))
+        for passage in passages:
+            most = min(self.context, (self.budget - passage.ids.size) // 2)
+            window = passage.window
+            left = chain(reversed(pieces[: window.start]), reversed(before))
+            right = chain(pieces[window.end :], after)
+            passage.left = _joined(_within(left, most)[::-1])
+            passage.right = _joined(_within(right, most))
+
+    def _around(self, document: Document, text: str) -> Sequence[tuple[int, ...]]:
+        """Sub-tokens of the words of what stands around a document."""
+        if not text:
+            return ()
+        words = text.split() if document.words is not None else [text[a:b] for a, b in split_words(text)]
+        return self.base.text_tokens.word_ids(words)
 
     def _carry_gold(self, document: Document, words: Sequence[tuple[int, int]], passages: list[Passage]) -> None:
         """Entities to spans of passages; what cannot be carried is counted."""
@@ -186,6 +224,22 @@ class Segmenter:
             self.losses.across += not holders
             for passage in holders:
                 passage.spans.append((first - passage.window.start, last - passage.window.start, label))
+
+
+def _joined(pieces: Sequence[tuple[int, ...]]) -> np.ndarray:
+    """The sub-tokens of words, one after the other."""
+    return np.fromiter((i for piece in pieces for i in piece), dtype=np.int64, count=sum(map(len, pieces)))
+
+
+def _within(pieces: Iterable[tuple[int, ...]], most: int) -> list[tuple[int, ...]]:
+    """The first words that together have ``most`` sub-tokens at most."""
+    taken: list[tuple[int, ...]] = []
+    for piece in pieces:
+        most -= len(piece)
+        if most < 0:
+            break
+        taken.append(piece)
+    return taken
 
 
 def entities_of(

@@ -48,6 +48,8 @@ class GraphRecord(Record):
         labels: the label axis of an adapter; empty for a base, which has none.
         threshold: least probability (exceeded strictly) of an adapter.
         segment: how texts are to be cut: as the adapter was trained, or the base pretrained; ``None`` if not known.
+        context: sub-tokens of neighbouring text that were read on either side of a passage in training, at most; they
+            stand in ``input_ids``, and no word is theirs.
         prompt_ids: of an adapter on a uni-encoder: what stands before the text in ``input_ids``.
         label_positions: where in it the labels are read; in row b of L sub-tokens, ``label_rows`` are b * L + these.
         sha256: digests of the files.
@@ -71,6 +73,7 @@ class GraphRecord(Record):
     labels: list[str] = Field(default_factory=list)
     threshold: float | None = None
     segment: Literal["sentence", "window"] | None = None
+    context: int = 0
     prompt_ids: list[int] = Field(default_factory=list)
     label_positions: list[int] = Field(default_factory=list)
     sha256: dict[str, str]
@@ -88,6 +91,7 @@ def export_graph(
     label_vectors: Tensor | None = None,
     threshold: float | None = None,
     segment: Segment | None = None,
+    context: int = 0,
 ) -> Path:
     """Write a pass as a graph, and check it against torch on inputs of several shapes.
 
@@ -101,6 +105,7 @@ def export_graph(
         label_vectors: ``(C, D)`` of an adapter on a bi-encoder, baked.
         threshold: of an adapter.
         segment: how texts are to be cut; by default as the base was pretrained.
+        context: sub-tokens of neighbouring text that an adapter was trained with, at most.
 
     Raises:
         ConfigError: a package is missing, or the pass has something that no such graph can hold.
@@ -131,6 +136,7 @@ def export_graph(
         labels=[label.name for label in labels],
         threshold=threshold,
         segment=segment or base.segment,
+        context=context,
         prompt_ids=[] if prompt is None else prompt.ids.tolist(),
         label_positions=[] if prompt is None else prompt.positions.tolist(),
         sha256={path.name: file_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()},

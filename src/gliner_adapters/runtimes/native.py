@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ class Int8Linear(nn.Module):
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
-        scales = _scales(layer.weight)
+        scales = _scales(layer.weight, weight_steps())
         self.register_buffer("weight", (layer.weight / scales).round_().to(torch.int8))
         self.register_buffer("scales", scales.squeeze(1))
         self.bias = layer.bias
@@ -63,7 +64,7 @@ class Int8Linear(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """``(..., I)`` to ``(..., O)``."""
         rows = inputs.reshape(-1, inputs.shape[-1]).float()
-        scales = _scales(rows)
+        scales = _scales(rows, 127)
         products = torch._int_mm((rows / scales).round_().to(torch.int8), self.weight.t())
         outputs = products.float().mul_(scales).mul_(self.scales)
         if self.bias is not None:
@@ -71,9 +72,22 @@ class Int8Linear(nn.Module):
         return outputs.view(*inputs.shape[:-1], -1)
 
 
-def _scales(rows: torch.Tensor) -> torch.Tensor:
+@cache
+def weight_steps() -> int:
+    """How many steps of int8 weights may take on either side of zero: 127, or 64.
+
+    Processors without dot products of bytes (VNNI) add products in pairs, in 16 bits, where two of 127 steps overflow
+    and two of 64 do not. Which kind this one is, is tried out: what oneDNN picks is its own affair.
+    """
+    draw = torch.Generator().manual_seed(0)
+    rows, weights = (torch.randint(-127, 128, (32, 128), generator=draw).to(torch.int8) for _ in range(2))
+    products = torch._int_mm(rows, weights.t())
+    return 127 if torch.equal(products, rows.int() @ weights.int().t()) else 64
+
+
+def _scales(rows: torch.Tensor, steps: int) -> torch.Tensor:
     """``(R, 1)``: what one step of int8 stands for in each row."""
-    return rows.abs().amax(1, keepdim=True).clamp_(min=1e-8) / 127
+    return rows.abs().amax(1, keepdim=True).clamp_(min=1e-8) / steps
 
 
 def _reading_copy(encoder: TextEncoder) -> TextEncoder:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gliner_adapters.errors import ConfigError
 from gliner_adapters.extras import require
 from gliner_adapters.model.fingerprint import fingerprint
 from gliner_adapters.model.parts import TextEncoder
@@ -97,7 +98,14 @@ def openvino_run(path: Path, precision: Precision = "fp32") -> Run:
         "NUM_STREAMS": 1,
         "PERFORMANCE_HINT": "LATENCY",
     }
-    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+    try:
+        request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+    except RuntimeError as error:
+        told = str(error).strip().splitlines()[-1]
+        raise ConfigError(
+            f"OpenVINO cannot run the text encoder in {precision} on this processor ({told}); "
+            + ("use fp32, or the runtime torch" if precision == "bf16" else "use the runtime torch")
+        ) from error
     one_at_a_time = Lock()  # a request holds the buffers of one call
 
     def run(feed: dict[str, np.ndarray]) -> np.ndarray:

@@ -50,4 +50,7 @@ class TrainingConfig(Optimisation):
     segment: Literal["sentence", "window"] = Field(
         "sentence", description="Passages of one sentence, or of as much text as fits."
     )
+    context: int = Field(
+        0, ge=0, description="Sub-tokens of neighbouring text, at most, that are read on either side of a passage."
+    )
     cache_features: bool = Field(True, description="Compute frozen word vectors once, where the method allows it.")

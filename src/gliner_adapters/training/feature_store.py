@@ -60,5 +60,7 @@ def _key(engine: Engine, source: Source, passages: Sequence[Passage]) -> str:
     if source.profile.prompt is not None:
         digest.update(source.profile.prompt.ids.tobytes())
     for passage in passages:
+        digest.update(b"%d %d " % (passage.left.size, passage.right.size))
+        digest.update(passage.left.tobytes() + passage.right.tobytes())
         digest.update(b"%d %d " % (passage.ids.size, passage.words) + passage.ids.tobytes() + passage.starts.tobytes())
     return digest.hexdigest()

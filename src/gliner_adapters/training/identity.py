@@ -45,6 +45,7 @@ def run_key(
     digest.update(json.dumps(settings, sort_keys=True).encode())
     for passage in passages:
         digest.update(passage.ids.tobytes() + repr(passage.spans).encode())
+        digest.update(passage.left.tobytes() + passage.right.tobytes())
     for document in documents:
         digest.update(repr([entity.key for entity in document.entities]).encode())
     return digest.hexdigest()

@@ -102,6 +102,8 @@ class Trainer:
         self.losses = segmenter.losses
         for line in self.losses.lines():
             reporter.say(f"note: {line}")
+        if config.context and not any(passage.left.size or passage.right.size for passage in self.passages):
+            reporter.say("note: no training text has any text around it, so that --context changes nothing")
         # Gold and predictions are paired by id; a user's documents may have none, or the same one twice.
         self.devel = [replace(document, id=str(i)) for i, document in enumerate(devel_documents)]
         self.devel_passages = self._segmenter().passages(self.devel)
@@ -285,7 +287,14 @@ class Trainer:
         """Cuts documents to what fits beside the adapter's labels and prompts."""
         adapter = self.adapter
         style = adapter.options.label_style
-        return Segmenter(self.base, adapter.labels, self.config.segment, style, reserve=adapter.text_overhead())
+        return Segmenter(
+            self.base,
+            adapter.labels,
+            self.config.segment,
+            style,
+            reserve=adapter.text_overhead(),
+            context=self.config.context,
+        )
 
     def _source(self) -> Source:
         """What reads with the adapter as it is at this moment; its label vectors are those it is baked with."""
@@ -297,6 +306,7 @@ class Trainer:
             label_style=adapter.options.label_style,
             reserve=adapter.text_overhead(),
             segment=self.config.segment,
+            context=self.config.context,
         )
 
     def _fill_caches(self) -> None:

@@ -31,10 +31,10 @@ def epoch_batches(
     order = generator.permutation(len(passages))
     batches: list[list[int]] = []
     for start in range(0, len(order), POOL * batch_size):
-        pool = sorted(order[start : start + POOL * batch_size].tolist(), key=lambda i: passages[i].ids.size)
+        pool = sorted(order[start : start + POOL * batch_size].tolist(), key=lambda i: passages[i].size)
         batch: list[int] = []
         for index in pool:  # ascending, so the newest is the longest
-            padded = (len(batch) + 1) * (passages[index].ids.size + overhead + 2)
+            padded = (len(batch) + 1) * (passages[index].size + overhead + 2)
             if batch and (len(batch) == batch_size or padded > max_tokens):
                 batches.append(batch)
                 batch = []

@@ -56,10 +56,10 @@ class Setting:
 
     def identity(self) -> dict[str, Any]:
         """All that decides the trials, as JSON knows it."""
-        documents = {
-            "train": draw(self.corpus.documents("train"), self.limit, self.training.seed),
-            "devel": self.corpus.documents("devel"),
-        }
+        train, devel = (
+            self.corpus.documents(split, neighbours=bool(self.training.context)) for split in ("train", "devel")
+        )
+        documents = {"train": draw(train, self.limit, self.training.seed), "devel": devel}
         identity = {
             "method": self.method,
             "base": self.base.id,
