@@ -22,8 +22,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Annotate many files: one output for each input, every input once, on one machine or many.\n\n"
-    "`run` begins a job or goes on with it, `status` says how far it is, `verify` whether the books balance, and `retry` "
-    "does anew what failed.",
+    "`run` begins a job or goes on with it, `status` says how far it is, `verify` whether the books balance, and "
+    "`retry` does anew what failed.",
 )
 
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="The job's folder.", show_default=False)]
