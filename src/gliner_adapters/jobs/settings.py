@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gliner_adapters.documents.formats import check_writable
-from gliner_adapters.errors import ConfigError
 
 if TYPE_CHECKING:
     from gliner_adapters.adapters import AdapterConfig
@@ -77,12 +76,10 @@ class JobSettings(BaseModel):
         """Ending of the outputs' names.
 
         Raises:
-            ConfigError: the format is unknown, is not written, or is written as a folder.
+            ConfigError: the format is unknown, or is not written.
         """
         form = check_writable(self.to)
-        if not form.endings:
-            raise ConfigError(f"the format {self.to} is written as a folder; a job writes files: choose another --to")
-        return form.endings[0]
+        return (*form.endings, *form.shared_endings)[0]
 
 
 def fingerprint(settings: JobSettings, base: str, adapters: Mapping[str, AdapterConfig]) -> dict[str, Any]:
