@@ -29,7 +29,7 @@ LAYERS = (
     ("cli",),
     ("gliner_adapters",),
     ("server", "comparison"),
-    ("pretraining",),
+    ("pretraining", "jobs"),
     ("api",),
     ("annotate", "training"),
     ("adapters",),

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from gliner_adapters.cli import adapters, comparison, corpora, data
+from gliner_adapters.cli import adapters, comparison, corpora, data, job
 from gliner_adapters.cli.adapt import adapt
 from gliner_adapters.cli.annotate import annotate
 from gliner_adapters.cli.compare import compare
@@ -70,6 +70,7 @@ app.command()(export)
 app.command()(pretrain)
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(data.app, name="data")
+app.add_typer(job.app, name="job")
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(comparison.app, name="comparison")
 #: The old name, for one release.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -157,12 +156,12 @@ def _with_all(
 ) -> Iterator[Document]:
     """Documents read with all adapters of the annotator; each entity says whose it is."""
     from gliner_adapters.annotate import Request
+    from gliner_adapters.annotate.marked import marked
 
     names = annotator.library.names()
     requests = (Request(document, names, threshold=threshold, nested=nested) for document in documents)
     for reading in annotator.read_stream(requests):
-        marked = [replace(e, meta={"adapter": found.adapter}) for found in reading.found for e in found.entities]
-        yield reading.document.with_entities(sorted(marked, key=lambda e: (e.start, e.end)))
+        yield marked(reading)
 
 
 def _read(texts: list[str], files: list[str], form: str | None, named: o.Named) -> Iterator[Document]:

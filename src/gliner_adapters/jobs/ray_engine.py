@@ -1,0 +1,185 @@
+"""Several workers, on this machine or on a cluster, by Ray.
+
+Each worker is an actor that loads base and adapters once and takes one input at a time. A worker that dies, alone or
+with its node, takes nothing with it but the input that it was at: another one begins that anew.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gliner_adapters.adapters.config import CONFIG_FILE, WEIGHTS_FILE
+from gliner_adapters.errors import ConfigError, GlinerAdaptersError
+from gliner_adapters.extras import require
+from gliner_adapters.jobs.folder import JobFolder
+from gliner_adapters.jobs.heartbeat import Heartbeat
+from gliner_adapters.jobs.inputs import Input
+from gliner_adapters.jobs.reading import JobReader, adapter_folder
+from gliner_adapters.jobs.settings import JobSettings
+from gliner_adapters.jobs.worker import Outcome, Worker
+
+#: Inputs that are handed to a worker at a time: the one it is at, and the next.
+IN_HAND = 2
+#: Workers that may die in a row before one of them has been able to begin.
+STILLBORN = 3
+
+
+class RayWorker:
+    """The actor: a :class:`~gliner_adapters.jobs.worker.Worker` in a process of its own.
+
+    Args:
+        path: the job's folder.
+        settings: what the job does.
+        adapters: name to the files of each adapter.
+    """
+
+    def __init__(self, path: str, settings: JobSettings, adapters: dict[str, dict[str, bytes]]) -> None:
+        folder = JobFolder(path)
+        self._files = tempfile.TemporaryDirectory(prefix="gliner-adapters-")
+        places = {}
+        for name, files in adapters.items():
+            places[name] = Path(self._files.name) / name
+            places[name].mkdir(parents=True)
+            for file, content in files.items():
+                (places[name] / file).write_bytes(content)
+        self._worker = Worker(folder, JobReader(settings, places), Heartbeat(folder))
+
+    def ready(self) -> str:
+        """The digest of the fingerprint, once everything is loaded."""
+        return self._worker.reader.digest
+
+    def do(self, given: Input) -> Outcome:
+        """Do an input."""
+        return self._worker.do(given)
+
+
+@dataclass
+class _Actor:
+    """An actor with what it was given."""
+
+    handle: Any
+    ready: Any
+    begun: bool = False
+    in_hand: dict[Any, Input] = field(default_factory=dict)
+
+
+class RayEngine:
+    """Does inputs by actors of Ray.
+
+    Args:
+        folder: the job's, on a disk that all nodes see.
+        settings: what the job does; its threads are the processor cores of each worker, and on a GPU each has one.
+        expected: the digest of the job's fingerprint.
+        workers: how many.
+        address: a cluster's; by default one is begun on this machine and ended with the job.
+
+    Raises:
+        ConfigError: Ray is missing, or its cluster cannot be reached.
+    """
+
+    def __init__(
+        self, folder: JobFolder, settings: JobSettings, expected: str, workers: int, address: str | None = None
+    ) -> None:
+        self.folder, self.settings, self.expected, self.workers = folder, settings, expected, workers
+        self._ray: Any = require("ray", "scale")
+        self._own = not self._ray.is_initialized()
+        if self._own:
+            self._begin(address)
+        self._adapters = self._ray.put({name: _files(source) for name, source in settings.adapters.items()})
+
+    def _begin(self, address: str | None) -> None:
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
+        if address is None:
+            options |= {"num_cpus": self.workers * self.settings.threads, "include_dashboard": False}
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        try:
+            self._ray.init(address=address, **options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"Ray cannot be begun or reached ({address or 'on this machine'}): {error}") from error
+
+    def run(self, inputs: Iterable[Input]) -> Iterator[Outcome]:
+        """See :class:`~gliner_adapters.jobs.engines.Engine`."""
+        waiting = iter(inputs)
+        again: list[Input] = []
+        actors: list[_Actor] = []
+        stillborn = 0
+        try:
+            while True:
+                while len(actors) < self.workers and self._more(waiting, again):
+                    actors.append(self._actor())
+                    self._fill(actors[-1], waiting, again)
+                for actor in actors:
+                    self._fill(actor, waiting, again)
+                refs = [ref for actor in actors for ref in (*actor.in_hand, *(() if actor.begun else (actor.ready,)))]
+                if not refs or not (again or any(actor.in_hand for actor in actors)):
+                    return
+                (ref,), _ = self._ray.wait(refs, num_returns=1)
+                actor = next(each for each in actors if ref in each.in_hand or ref is each.ready)
+                try:
+                    value = self._ray.get(ref)
+                except self._ray.exceptions.RayActorError as error:
+                    again += actor.in_hand.values()
+                    actors.remove(actor)
+                    stillborn = 0 if actor.begun else stillborn + 1
+                    if stillborn >= STILLBORN:
+                        raise ConfigError(f"workers die before they can begin: {_told(error)}") from error
+                    continue
+                except self._ray.exceptions.RayTaskError as error:
+                    cause = error.cause
+                    raise (cause if isinstance(cause, GlinerAdaptersError) else error) from None
+                if ref is actor.ready:
+                    actor.begun, stillborn = True, 0
+                    self._check(value)
+                    continue
+                actor.in_hand.pop(ref)
+                yield value
+        finally:
+            for actor in actors:
+                self._ray.kill(actor.handle)
+            if self._own:
+                self._ray.shutdown()
+
+    @staticmethod
+    def _more(waiting: Iterator[Input], again: list[Input]) -> bool:
+        """Whether there is something for one more worker; what had to be looked at is kept for it."""
+        again += [] if again else [each for each in (next(waiting, None),) if each is not None]
+        return bool(again)
+
+    def _fill(self, actor: _Actor, waiting: Iterator[Input], again: list[Input]) -> None:
+        """Give an actor what it can have in hand."""
+        while len(actor.in_hand) < (IN_HAND if actor.begun else 1):
+            given = again.pop(0) if again else next(waiting, None)
+            if given is None:
+                return
+            actor.in_hand[actor.handle.do.remote(given)] = given
+
+    def _actor(self) -> _Actor:
+        threads, gpu = self.settings.threads, self.settings.device.startswith("cuda")
+        # The setting of the driver's own thread pools would be copied to every worker, where it means another thing.
+        environment = {"env_vars": {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}}
+        kind = self._ray.remote(num_cpus=threads, num_gpus=1 if gpu else 0, runtime_env=environment)(RayWorker)
+        handle = kind.remote(str(self.folder.path.absolute()), self.settings, self._adapters)
+        return _Actor(handle, handle.ready.remote())
+
+    def _check(self, digest: str) -> None:
+        if digest != self.expected:
+            raise ConfigError(
+                "a worker has another base, other adapters or other versions of packages than this machine; install "
+                "the same ones on all nodes"
+            )
+
+
+def _files(source: str) -> dict[str, bytes]:
+    """An adapter's files, to be sent to the workers."""
+    folder = adapter_folder(source)
+    return {name: (folder / name).read_bytes() for name in (CONFIG_FILE, WEIGHTS_FILE)}
+
+
+def _told(error: Exception) -> str:
+    """The last line of what Ray says, which is the cause."""
+    return (str(error).strip().splitlines() or ["unknown reason"])[-1].strip()
