@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
 from gliner_adapters.cli import options as o
+from gliner_adapters.cli.job_options import Out, adapters_by_name, check_bare, job_settings, label_entry
+from gliner_adapters.cli.job_outputs import estimate, export
 from gliner_adapters.cli.job_progress import JobProgress, told
 from gliner_adapters.cli.signals import Terminated
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.settings import problems_of
+
+if TYPE_CHECKING:
+    from gliner_adapters import jobs
+    from gliner_adapters.jobs.worker import Outcome
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,11 +32,13 @@ app = typer.Typer(
     "`retry` does anew what failed.",
 )
 
-Out = Annotated[Path, typer.Argument(metavar="OUT", help="The job's folder.", show_default=False)]
 Workers = Annotated[int, typer.Option(min=1, help="One reads in this process; more are Ray's (extra `[scale]`).")]
 RayAddress = Annotated[str | None, typer.Option(help="A Ray cluster's address (auto, HOST:PORT), for workers there.")]
 Shard = Annotated[
     str | None, typer.Option(metavar="I/N", help="Only every N-th input, from the I-th on; shards run side by side.")
+]
+MetricsPort = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Serve Prometheus metrics on this port of the local host.")
 ]
 MaxFailed = Annotated[int | None, typer.Option(min=0, help="Stop when more documents have failed.")]
 
@@ -66,6 +74,7 @@ def run(
     ray_address: RayAddress = None,
     shard: Shard = None,
     max_failed: MaxFailed = None,
+    metrics_port: MetricsPort = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Annotate every input once, and go on where an earlier run ended.
@@ -79,30 +88,31 @@ def run(
 
     gliner-adapters job run found --workers 8
     """
-    named = adapter or label or base
     settings = None
-    if named:
-        names = o.named(columns, tag_names)
-        settings = _settings(
-            {
-                "base": base,
-                "revision": revision,
-                "architecture": architecture,
-                "adapters": _adapters(adapter or []),
-                "labels": [_label(entry) for entry in label or []],
-                "threshold": threshold,
-                "nested": nested,
-                "segment": segment,
-                "precision": precision,
-                "runtime": runtime,
-                "device": device,
-                "threads": threads,
-                "read_as": from_,
-                **names,
-                "to": to or "jsonl",
-            }
-        )
-    _run(out, inputs or [], settings, workers, ray_address, shard, max_failed, quiet)
+    given = {
+        "base": base,
+        "revision": revision,
+        "adapters": adapters_by_name(adapter or []),
+        "labels": [label_entry(entry) for entry in label or []],
+        "threshold": threshold,
+        "segment": segment,
+        "read_as": from_,
+        **o.named(columns, tag_names),
+        "to": to,
+    }
+    others = {
+        "architecture": architecture,
+        "nested": nested,
+        "precision": precision,
+        "runtime": runtime,
+        "device": device,
+        "threads": threads,
+    }
+    if adapter or label or base:
+        settings = job_settings({**given, **others, "to": to or "jsonl"})
+    else:
+        check_bare({**given, **others})
+    _run(out, inputs or [], settings, workers, ray_address, shard, max_failed, metrics_port, quiet)
 
 
 @app.command()
@@ -112,6 +122,7 @@ def retry(
     ray_address: RayAddress = None,
     shard: Shard = None,
     max_failed: MaxFailed = None,
+    metrics_port: MetricsPort = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Do anew the inputs in which something failed, and whatever else is left.
@@ -120,7 +131,7 @@ def retry(
 
     gliner-adapters job retry found
     """
-    _run(out, None, None, workers, ray_address, shard, max_failed, quiet)
+    _run(out, None, None, workers, ray_address, shard, max_failed, metrics_port, quiet)
 
 
 def _run(
@@ -131,9 +142,11 @@ def _run(
     ray_address: str | None,
     shard: str | None,
     max_failed: int | None,
+    metrics_port: int | None,
     quiet: bool,
 ) -> None:
     from gliner_adapters import jobs
+    from gliner_adapters.jobs.metrics import JobMetrics
 
     options: dict[str, Any] = {
         "workers": workers,
@@ -141,8 +154,23 @@ def _run(
         "shard": _shard(shard),
         "max_failed": max_failed,
     }
-    with JobProgress(Console(stderr=True), out, quiet) as progress:
-        options |= {"observer": progress.ended, "begun": progress.begun}
+    with ExitStack() as stack:
+        progress = stack.enter_context(JobProgress(Console(stderr=True), out, quiet))
+        metrics = None if metrics_port is None else JobMetrics(jobs.JobFolder(out), metrics_port)
+        if metrics is not None:
+            stack.callback(metrics.close)
+
+        def begun(inputs: Sequence[jobs.Input]) -> None:
+            progress.begun(inputs)
+            if metrics is not None:
+                metrics.begun(len(inputs))
+
+        def ended(outcome: Outcome, summary: jobs.JobSummary) -> None:
+            progress.ended(outcome, summary)
+            if metrics is not None:
+                metrics.ended(outcome, summary)
+
+        options |= {"observer": ended, "begun": begun}
         try:
             if inputs is None:
                 summary = jobs.retry(out, **options)
@@ -176,7 +204,8 @@ def status(
     while True:
         found = jobs.status(out)
         if as_json:
-            typer.echo(json.dumps({**asdict(found), "left": found.left}))
+            plain = {"entities": dict(found.entities), "working": [asdict(each) for each in found.working]}
+            typer.echo(json.dumps({**vars(found), **plain, "left": found.left}))
         else:
             typer.echo(
                 f"{found.done:,} of {found.inputs:,} inputs done: {found.documents_in:,} documents in, "
@@ -219,33 +248,6 @@ def verify(
     )
 
 
-def _settings(values: dict[str, Any]) -> Any:
-    from gliner_adapters.jobs import JobSettings
-
-    try:
-        return JobSettings.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(problems_of(error).removeprefix(": Value error, ")) from None
-
-
-def _adapters(sources: list[str]) -> dict[str, str]:
-    """Adapters by the names of their folders, with paths that hold from another folder too."""
-    named: dict[str, str] = {}
-    for source in sources:
-        path = Path(source)
-        where = str(path.absolute()) if path.is_dir() else source
-        name = path.resolve().name if path.is_dir() else path.name
-        if name in named:
-            raise ConfigError(f"two adapters are called {name!r}; a job tells them apart by the names of their folders")
-        named[name] = where
-    return named
-
-
-def _label(entry: str) -> tuple[str, str | None]:
-    name, _, description = entry.partition("=")
-    return name, description or None
-
-
 def _shard(value: str | None) -> tuple[int, int]:
     """I/N as two numbers."""
     if value is None:
@@ -254,3 +256,7 @@ def _shard(value: str | None) -> tuple[int, int]:
     if not (first.isdigit() and count.isdigit() and 1 <= int(first) <= int(count)):
         raise ConfigError(f"--shard: expected I/N with 1 <= I <= N, as in 2/8, got {value!r}")
     return int(first), int(count)
+
+
+app.command()(export)
+app.command()(estimate)

@@ -3,7 +3,8 @@
 A job is a folder. What is in it is described in :mod:`.folder`; how a file is committed in :mod:`.commit`.
 """
 
-from gliner_adapters.jobs.engines import Engine
+from gliner_adapters.jobs.estimate import Estimate, estimate
+from gliner_adapters.jobs.export import export, label_counts
 from gliner_adapters.jobs.folder import JobFolder
 from gliner_adapters.jobs.inputs import Input
 from gliner_adapters.jobs.records import DeadLetter, FileRecord, InputRecord, OutputRecord
@@ -14,7 +15,7 @@ from gliner_adapters.jobs.verify import verify
 
 __all__ = [
     "DeadLetter",
-    "Engine",
+    "Estimate",
     "FileRecord",
     "Input",
     "InputRecord",
@@ -23,6 +24,9 @@ __all__ = [
     "JobStatus",
     "JobSummary",
     "OutputRecord",
+    "estimate",
+    "export",
+    "label_counts",
     "retry",
     "run",
     "status",

@@ -107,7 +107,12 @@ class JobFolder:
             write_bytes_durably(self.path / JOB_FILE, (json.dumps(content, indent=2) + "\n").encode())
 
     def settings(self) -> JobSettings:
-        """What the job does; errors as for :meth:`fingerprint`."""
+        """What the job does.
+
+        Raises:
+            ConfigError: there is no job.
+            DataError: its file is malformed.
+        """
         try:
             return JobSettings.model_validate(self._content()["settings"])
         except ValidationError as error:
@@ -187,7 +192,12 @@ class JobFolder:
         return {name: record for name, record in found.items() if record is not None}
 
     def write_record(self, name: str, record: FileRecord) -> None:
-        """Say that an input is done."""
+        """Say that an input is done.
+
+        Args:
+            name: what its output is called.
+            record: what was read, found and written.
+        """
         write_bytes_durably(self.record_file(name), (record.model_dump_json(indent=2) + "\n").encode())
 
     def forget(self, name: str) -> None:
@@ -225,7 +235,12 @@ class JobFolder:
             return Attempt() if (self.attempts / f"{name}.json").exists() else None
 
     def note_attempt(self, name: str, attempt: Attempt) -> None:
-        """Put down that an input is begun."""
+        """Put down that an input is begun.
+
+        Args:
+            name: what its output is called.
+            attempt: how often it was begun before, and what was found out.
+        """
         write_bytes_durably(self.attempts / f"{name}.json", attempt.model_dump_json().encode())
 
     def end_attempt(self, name: str) -> None:

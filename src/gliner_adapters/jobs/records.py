@@ -56,6 +56,7 @@ class FileRecord(_Frozen):
         documents_failed: dead letters.
         entities: found, by label.
         deleted: ids of documents that the input declares deleted (PubMed's update files).
+        versions: of documents that say a version above the first, by id.
         notes: what was repaired in reading and left out in writing, a line each.
         seconds: from opening the input to the commit.
     """
@@ -70,6 +71,7 @@ class FileRecord(_Frozen):
     documents_failed: int = Field(ge=0)
     entities: dict[str, int]
     deleted: list[str] = Field(default_factory=list)
+    versions: dict[str, int] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
     seconds: float
 

@@ -146,7 +146,11 @@ def run(
 
 
 def retry(out: str | Path, **options: object) -> JobSummary:
-    """Do anew what has dead letters; takes the options of :func:`run` but inputs and settings.
+    """Do anew what has dead letters, and what is left.
+
+    Args:
+        out: the job's folder.
+        options: those of :func:`run`, inputs and settings aside.
 
     Raises:
         ConfigError: there is no job; and as for :func:`run`.

@@ -10,17 +10,17 @@ and stand among the dead letters.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
-from gliner_adapters.documents import Document, ReadReport, WriteReport, as_documents, read_documents, write_documents
+from gliner_adapters.documents import Document, WriteReport, as_documents, read_documents, write_documents
 from gliner_adapters.documents.formats import WriteOptions, get_format
 from gliner_adapters.errors import ConfigError, DataError, GlinerAdaptersError
 from gliner_adapters.jobs.commit import file_digest, leftovers, publish, temporary
+from gliner_adapters.jobs.counting import DeadLetters, Found, version_of
 from gliner_adapters.jobs.folder import Attempt, JobFolder
 from gliner_adapters.jobs.inputs import Fetched, Input, fetched, input_digest
 from gliner_adapters.jobs.reading import JobReader
@@ -49,42 +49,6 @@ class Outcome:
     state: State
     record: FileRecord | None = None
     changed: bool = False
-
-
-@dataclass
-class DeadLetters(ReadReport):
-    """Counts what a reader leaves out, and writes it down at once."""
-
-    stream: IO[bytes] | None = None
-    given: str = ""
-    local: str = ""
-    letters: int = 0
-
-    def add_skipped(self, reason: DataError) -> None:
-        """A record that cannot be read."""
-        super().add_skipped(reason)
-        self.add(DeadLetter(input=self.given, reason=self._told(reason)))
-
-    def add(self, letter: DeadLetter) -> None:
-        """Put a dead letter down."""
-        assert self.stream is not None
-        self.stream.write(letter.model_dump_json(exclude_defaults=True).encode() + b"\n")
-        self.letters += 1
-
-    def end(self, error: Exception) -> None:
-        """What follows in the file cannot be read."""
-        self.add(DeadLetter(input=self.given, reason=self._told(error), rest=True))
-
-    def _told(self, error: Exception) -> str:
-        return str(error).replace(self.local, self.given)
-
-
-@dataclass
-class Found:
-    """What passes on its way to the output, counted."""
-
-    entities: Counter[str] = field(default_factory=Counter)
-    documents: int = 0
 
 
 class Worker:
@@ -203,6 +167,7 @@ class Worker:
                 documents_failed=report.letters,
                 entities=dict(sorted(found.entities.items())),
                 deleted=report.deleted,
+                versions=found.versions,
                 notes=[*report.problems(), *self.reader.losses(), *told.losses()],
                 seconds=round(time.monotonic() - since, 3),
             )
@@ -243,6 +208,8 @@ class Worker:
             yield document
             found.documents += 1
             found.entities.update(each.label for each in document.entities)
+            if document.id is not None and (version := version_of(document)) > 1:
+                found.versions[document.id] = max(version, found.versions.get(document.id, 0))
             if time.monotonic() - told > 1:
                 told = time.monotonic()
                 self.on_documents(given, found.documents)
