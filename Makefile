@@ -27,7 +27,7 @@ export PIP_NO_INPUT := 1
 .DELETE_ON_ERROR:
 .PHONY: help setup mpnet demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-jobs \
-	benchmark-jobs-kills benchmark-load benchmark-memory \
+	benchmark-jobs-kills benchmark-load benchmark-memory benchmark-merged \
 	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
 	benchmark-serving benchmark-speed page-images documents clean
 
@@ -128,6 +128,9 @@ benchmark-jobs: $(INSTALLED) ## Measure jobs: workers against one and against th
 
 benchmark-jobs-kills: $(INSTALLED) ## Kill jobs, workers and nodes 200 times and compare the outputs (half an hour)
 	$(BIN)/python -m benchmark.jobs_kills --output benchmark/results/jobs/kills.json $(ARGS)
+
+benchmark-merged: $(INSTALLED) ## Measure adapters with deltas, merged and unmerged, against the base
+	$(BIN)/python -m benchmark.merged --output benchmark/results/speed/merged.json $(ARGS)
 
 benchmark-segments: $(INSTALLED) ## Score the embedded bases on abstracts, by sentence and by window
 	$(BIN)/python -m benchmark.segments --output benchmark/results/segments/zero-shot.json $(ARGS)
