@@ -44,8 +44,14 @@ class Tally:
         self.jobs = 0
         self.differing: list[str] = []
 
-    def compare(self, out: Path) -> None:
-        """Look at a job that has ended."""
+    def ended(self, out: Path, code: int) -> None:
+        """Look at a job that has ended.
+
+        Raises:
+            RuntimeError: it has ended in failure, so that to go on would count nothing.
+        """
+        if code:
+            raise RuntimeError(f"{out.name}: exit code {code}")
         self.jobs += 1
         problems = jobs.verify(out, inputs=True)
         if problems or bytes_of(out) != self.expected or counts_of(out) != self.records:
@@ -97,9 +103,8 @@ def kill_processes(tally: Tally, folder: Path, inputs: Path, base: str, kills: i
                 done += 1
                 tally.kills["process, at a commit" if at_commit else "process"] += 1
                 continue
-            if process.wait() == 0:
-                break
-        tally.compare(out)
+            break
+        tally.ended(out, process.wait())
 
 
 def kill_workers(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, chance: random.Random) -> None:
@@ -122,10 +127,7 @@ def kill_workers(tally: Tally, folder: Path, inputs: Path, base: str, kills: int
                     done += 1
                     tally.kills["worker"] += 1
                     break
-        if process.returncode:
-            tally.differing.append(f"{out.name}: exit code {process.returncode}")
-            continue
-        tally.compare(out)
+        tally.ended(out, process.returncode)
 
 
 def kill_nodes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, chance: random.Random) -> None:
@@ -149,10 +151,7 @@ def kill_nodes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, 
                 nodes.append(cluster.add_node(num_cpus=1))
                 next_kill = time.monotonic() + chance.uniform(1, 6)
         cluster.shutdown()
-        if process.returncode:
-            tally.differing.append(f"{out.name}: exit code {process.returncode}")
-            continue
-        tally.compare(out)
+        tally.ended(out, process.returncode)
 
 
 def measure_kills(
