@@ -177,11 +177,11 @@ def of_xml(*names: str, sets: Collection[str]) -> Callable[[bytes], int | range]
             return range(len(opening(names, shown)) if several else 1, 10**6)
         if local(root) not in sets:
             return 1
-        found, stray = 0, bool((root.text or "").strip())
+        found, stray = 0, bool((root.text or "").strip(" \t\r\n"))
         for each in root:
             if local(each) in names:
                 found, stray = found + 1 + stray, False
-            stray |= bool((each.tail or "").strip())
+            stray |= each.tag is etree.Entity or bool((each.tail or "").strip(" \t\r\n"))
         return found + stray
 
     def opening(elements: Collection[str], raw: bytes) -> list[bytes]:
