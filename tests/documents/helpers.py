@@ -6,7 +6,16 @@ import io
 
 from hypothesis import strategies as st
 
-from gliner_adapters.documents import Document, Entity, OnConflict, ReadOptions, ReadReport, WriteOptions, WriteReport
+from gliner_adapters.documents import (
+    Discontinuous,
+    Document,
+    Entity,
+    OnConflict,
+    ReadOptions,
+    ReadReport,
+    WriteOptions,
+    WriteReport,
+)
 from gliner_adapters.documents.formats import get_format
 from gliner_adapters.documents.words import joined_spans
 
@@ -20,11 +29,18 @@ tokens = st.text(column_characters, min_size=1, max_size=6).filter(
 
 
 def read_bytes(
-    raw: bytes, name: str, *, path: str = "file", skip_bad: bool = False, report: ReadReport | None = None
+    raw: bytes,
+    name: str,
+    *,
+    path: str = "file",
+    skip_bad: bool = False,
+    discontinuous: Discontinuous = "span",
+    report: ReadReport | None = None,
 ) -> list[Document]:
     reader = get_format(name)
     counts = ReadReport() if report is None else report
-    return list(reader.read(io.BytesIO(raw), path, options=ReadOptions(skip_bad=skip_bad), report=counts))
+    options = ReadOptions(skip_bad=skip_bad, discontinuous=discontinuous)
+    return list(reader.read(io.BytesIO(raw), path, options=options, report=counts))
 
 
 def write_bytes(

@@ -226,3 +226,30 @@ def test_an_offset_far_beyond_the_text_is_an_error_and_no_memory(offset: int) ->
     raw = f'{{"id": "1", "passages": [{{"offset": {offset}, "text": "a"}}]}}'.encode()
     with pytest.raises(DataError, match=f"a passage at offset {offset}, "):
         read_bytes(raw, "bioc")
+
+
+ANNOTATION = {"infons": {"type": "Chemical"}, "text": "Naloxone", "locations": [{"offset": 0, "length": 8}]}
+
+
+def test_annotations_of_the_whole_document_are_entities() -> None:
+    document = {"id": "1", "passages": [{"offset": 0, "text": "Naloxone helps."}], "annotations": [ANNOTATION]}
+    (read,) = read_bytes(raw([document]), "bioc")
+    assert [entity.key for entity in read.entities] == [(0, 8, "Chemical")]
+
+
+def test_what_sentences_and_unknown_fields_say_is_kept_or_counted() -> None:
+    relation = {"id": "R1", "infons": {}, "nodes": []}
+    sentence = {"offset": 0, "text": "Naloxone helps.", "infons": {"a": "b"}, "relations": [relation]}
+    passage = {"offset": 0, "text": "Naloxone helps.", "sentences": [sentence], "lang": "en", "none": None}
+    report = ReadReport()
+    (read,) = read_bytes(raw([{"id": "1", "pmid": 3, "passages": [passage]}]), "bioc", report=report)
+    assert read.meta["bioc"]["passages"][0]["relations"] == [relation]
+    assert dict(report.repairs) == {bioc_documents.SENTENCE: 1, bioc_documents.UNKNOWN: 2}
+
+
+@pytest.mark.parametrize("way", ["span", "split", "drop"])
+def test_every_part_of_an_annotation_has_to_be_within_the_text(way: Any) -> None:
+    places = [{"offset": 0, "length": 8}, {"offset": 9, "length": 0}]
+    passage = {"offset": 0, "text": "Naloxone helps.", "annotations": [{**ANNOTATION, "locations": places}]}
+    with pytest.raises(DataError, match="file:1: expected an annotation within the text's 15 characters, found 9-9"):
+        read_bytes(raw([{"id": "1", "passages": [passage]}]), "bioc", discontinuous=way)

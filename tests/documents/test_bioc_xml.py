@@ -194,3 +194,12 @@ def test_mutated_files() -> None:
 @pytest.mark.slow
 def test_many_mutated_files() -> None:
     fuzz(2000)
+
+
+@pytest.mark.parametrize("name", ["id", "offset", "text"])
+def test_an_element_that_stands_twice_is_refused(name: str) -> None:
+    """Of two the first would be read, and what the second says be lost."""
+    good = "<document><id>1</id>\n<passage><offset>0</offset><text>ab</text></passage></document>"
+    twice = good.replace(f"<{name}>", f"<{name}>1</{name}><{name}>")
+    with pytest.raises(DataError, match=f"<{name}> twice"):
+        read_bytes(f"<collection>{twice}</collection>".encode(), "bioc-xml")

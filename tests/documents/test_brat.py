@@ -17,7 +17,7 @@ from gliner_adapters.documents import (
     read_documents,
     write_documents,
 )
-from gliner_adapters.documents.formats import brat, brat_ann, brat_files
+from gliner_adapters.documents.formats import brat, brat_ann, brat_files, line_ends
 from gliner_adapters.errors import ConfigError, DataError, GlinerAdaptersError
 
 from .helpers import any_documents, identity, read_bytes, write_bytes
@@ -124,7 +124,7 @@ def test_bad_annotations_are_named(tmp_path: Path, ann: str, message: str) -> No
 
 def test_what_the_mention_proves_is_repaired() -> None:
     for row, place, kind in (
-        ("T1\tDisease 16 22\tOcular\n", (17, 23), brat_ann.ONE_CHARACTER),
+        ("T1\tDisease 16 22\tOcular\n", (17, 23), line_ends.ONE_CHARACTER),
         ("T1\tX 9 23\thelps. Ocular\n", (9, 23), brat_ann.SPACES),  # two spaces stand for the line end
     ):
         report = ReadReport()

@@ -262,3 +262,30 @@ def test_relatives_of_iob2_are_read_as_they_are_meant(tags: str, scheme: str) ->
     (document,) = read_bytes(raw.encode(), "iob2", report=report)
     assert [document.mention(entity) for entity in document.entities] == ["Naloxone", "opioid long overdose"]
     assert dict(report.repairs) == {f"sentence with {scheme} tags, read as they are meant": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("jsonl", '{"text": "Aspirin.", "entities": [{"start": 0, "end": 7, "label": "drug"}], "entities": []}'),
+        ("jsonl", '{"text": "Aspirin.", "entities": [{"start": 0, "end": 7, "end": 3, "label": "drug"}]}'),
+        ("doccano", '{"text": "Aspirin.", "label": [[0, 7, "Chemical"]], "label": []}'),
+        ("spacy-json", '[{"text": "Aspirin.", "entities": [[0, 7, "Chemical"]], "entities": []}]'),
+        ("bioc", f"[{PASSAGES[:-1]}, " + '"passages": []}]'),
+        ("bioc", '{"documents": [' + PASSAGES.replace('"text": "Aspirin"', '"text": "x", "text": "Aspirin"') + "]}"),
+        ("bioc", PASSAGES.replace('"text": "Aspirin"', '"text": "x", "text": "Aspirin"')),
+    ],
+)
+def test_a_field_that_stands_twice_is_refused(name: str, content: str) -> None:
+    """Of two the last would be read, and the annotation of the first be lost."""
+    with pytest.raises(DataError, match=r"f:1: the field '\w+' stands twice in one object"):
+        read_bytes(content.encode(), name, path="f")
+    report = ReadReport()
+    assert read_bytes(content.encode(), name, skip_bad=True, report=report) == []
+    assert report.skipped == 1
+
+
+@pytest.mark.parametrize("content", [PASSAGES[:-1] + ', "passages": []}', '{"documents": [], "documents": []}'])
+def test_a_member_of_the_whole_file_that_stands_twice_is_refused(content: str) -> None:
+    with pytest.raises(DataError, match=r"f:1: the field '\w+' stands twice in one object"):
+        read_bytes(content.encode(), "bioc", path="f", skip_bad=True)

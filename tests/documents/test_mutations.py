@@ -12,14 +12,18 @@ import random
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
+from lxml import etree
 
 from documents.helpers import read_bytes, write_bytes
-from gliner_adapters.documents import Document, Entity, ReadReport, formats
+from gliner_adapters.documents import Document, Entity, ReadReport, formats, read_documents
 from gliner_adapters.documents.formats import label_studio, prodigy
+from gliner_adapters.documents.formats.base import DISCONTINUOUS
 from gliner_adapters.documents.formats.blocks import raw_blocks
 from gliner_adapters.documents.formats.table_columns import FIELDS
 from gliner_adapters.errors import DataError, GlinerAdaptersError
@@ -160,11 +164,88 @@ def of_rows(raw: bytes) -> int | None:
     return None
 
 
+def of_xml(*names: str, sets: Collection[str]) -> Callable[[bytes], int | range]:
+    """Elements of these names; text between two of them is left out like one, with what follows up to the next."""
+
+    def count(raw: bytes) -> int | range:
+        try:
+            root = etree.fromstring(raw, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
+        except (etree.XMLSyntaxError, ValueError):
+            shown = re.sub(rb"(?s)<\?.*?\?>|<!--.*?-->", b"", raw)
+            several = len(opening(sets, shown)) > 0  # else a record itself is the root, whatever is in it
+            # What is broken between two of them counts as well.
+            return range(len(opening(names, shown)) if several else 1, 10**6)
+        if local(root) not in sets:
+            return 1
+        found, stray = 0, bool((root.text or "").strip(" \t\r\n"))
+        for each in root:
+            if local(each) in names:
+                found, stray = found + 1 + stray, False
+            stray |= each.tag is etree.Entity or bool((each.tail or "").strip(" \t\r\n"))
+        return found + stray
+
+    def opening(elements: Collection[str], raw: bytes) -> list[bytes]:
+        return re.findall(rb"<(?:\w+:)?(?:" + "|".join(elements).encode() + rb")(?=[\s/>])", raw)
+
+    def local(element: Any) -> str:
+        return element.tag.rpartition("}")[2].rpartition(":")[2] if isinstance(element.tag, str) else ""
+
+    return count
+
+
+def of_names(names: list[str]) -> int:
+    """Documents of brat's: names that have a text, or annotations."""
+    shown = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))]
+    return len({name.rpartition(".")[0] for name in shown if name.endswith((".txt", ".ann"))})
+
+
+def of_zip(raw: bytes) -> int | None:
+    """Documents of an archive."""
+    with suppress(zipfile.BadZipFile, ValueError, OSError, NotImplementedError), zipfile.ZipFile(io.BytesIO(raw)) as it:
+        return of_names(it.namelist())
+    return None
+
+
+def of_doc_bin(raw: bytes) -> int | None:
+    """Documents of a DocBin: numbers of words."""
+    import srsly
+
+    with suppress(Exception):  # whatever damaged MessagePack makes of itself
+        return len(srsly.msgpack_loads(zlib.decompress(raw))["lengths"]) // 4
+    return None
+
+
+def of_parquet(raw: bytes) -> int | None:
+    """Rows of a table of documents."""
+    import pyarrow.parquet as pq
+
+    with suppress(Exception):  # whatever a damaged file makes pyarrow raise
+        return pq.ParquetFile(io.BytesIO(raw)).metadata.num_rows
+    return None
+
+
+def of_arrow(raw: bytes) -> int | None:
+    """Rows of a table of documents."""
+    from pyarrow import ipc
+
+    with suppress(Exception):  # as above
+        file = ipc.open_file(io.BytesIO(raw))
+        return sum(file.get_batch(number).num_rows for number in range(file.num_record_batches))
+    return None
+
+
 #: How many documents a file holds, where that can be told without reading it; ``None`` where it cannot.
-THERE: dict[str, Callable[[bytes], int | None]] = {
+THERE: dict[str, Callable[[bytes], int | range | None]] = {
     **dict.fromkeys(("jsonl", "doccano", "prodigy", "spacy-json", "label-studio", "gliner", "hf-tokens"), of_json),
     **dict.fromkeys(("csv", "tsv"), of_rows),
+    "arrow": of_arrow,
     "bioc": of_bioc,
+    "bioc-xml": of_xml("document", sets=("collection",)),
+    "brat": of_zip,
+    "jats": of_xml("article", sets=("pmc-articleset", "articles", "article-set")),
+    "parquet": of_parquet,
+    "pubmed": of_xml("PubmedArticle", "PubmedBookArticle", sets=("PubmedArticleSet", "PubmedBookArticleSet")),
+    "spacy": of_doc_bin,
     "iob2": of_blocks,
     "pubtator": of_titles,
     "txt": lambda raw: sum(bool(line.removeprefix(b"\xef\xbb\xbf").strip()) for line in raw.split(b"\n")),
@@ -172,11 +253,25 @@ THERE: dict[str, Callable[[bytes], int | None]] = {
 READABLE = [name for name, each in formats().items() if each.readable]
 
 
+def check_read(documents: list[Document], report: ReadReport, there: int | range | None) -> bool:
+    """What came out can be written, and with what was left out it is all that is there; whether that could be told."""
+    for document in documents:
+        document.text.encode("utf-8")
+        for entity in document.entities:
+            assert 0 <= entity.start < entity.end <= len(document.text)
+            assert entity.label
+    assert report.documents == len(documents)
+    if there is None:
+        return False
+    found = report.documents + report.skipped + sum(report.repairs[kind] for kind in LEFT_OUT)
+    assert found in (there if isinstance(there, range) else (there,)), (found, there)
+    return True
+
+
 def attack(name: str, count: int) -> None:
     """Read so many damaged files, strictly and leaving out what is bad.
 
-    Whatever is raised is the project's own; a document that comes out is one that can be written; and where reading
-    goes on to the end, what was read and what was left out are all that is there.
+    Whatever is raised is the project's own; and where reading goes on to the end, no document is missing.
     """
     raw, rng = sample(name), random.Random(name)
     told = 0
@@ -185,29 +280,46 @@ def attack(name: str, count: int) -> None:
         with suppress(GlinerAdaptersError):
             read_bytes(damaged, name)
         report = ReadReport()
-        try:
-            documents = read_bytes(damaged, name, skip_bad=True, report=report)
-        except DataError:
-            continue
-        for document in documents:
-            document.text.encode("utf-8")
-            for entity in document.entities:
-                assert 0 <= entity.start < entity.end <= len(document.text)
-                assert entity.label
-        assert report.documents == len(documents)
-        there = THERE.get(name, lambda _: None)(damaged)
-        if there is not None:
-            told += 1
-            left_out = sum(report.repairs[kind] for kind in LEFT_OUT)
-            assert report.documents + report.skipped + left_out == there, damaged
+        with suppress(DataError):
+            way = rng.choice(list(DISCONTINUOUS))
+            documents = read_bytes(damaged, name, skip_bad=True, discontinuous=way, report=report)
+            told += check_read(documents, report, THERE.get(name, lambda _: None)(damaged))
     if name in THERE:
-        assert told > count / 10
+        assert told > count / (40 if name in ("arrow", "parquet") else 10)  # Most damage there ends the file.
 
 
 @pytest.mark.parametrize("name", READABLE)
 def test_damaged_files(name: str) -> None:
     assert len(read_bytes(sample(name), name)) == len(DOCUMENTS) - (name == "iob2")
     attack(name, 2000)
+
+
+def test_damaged_folders(tmp_path: Path) -> None:
+    """brat's folders: files that are damaged, missing, or called otherwise."""
+    rng = random.Random("folder")
+    with zipfile.ZipFile(io.BytesIO(sample("brat"))) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    for name, raw in files.items():
+        (tmp_path / name).write_bytes(raw)
+    for _ in range(2000):
+        changed = rng.choice(list(files))
+        place = other = tmp_path / changed
+        match rng.randrange(5):
+            case 0:
+                place.unlink()
+            case 1:
+                other = place.rename(tmp_path / rng.choice(("9.txt", "9.ann", "x.md", ".1.txt", "1", "1.ann.txt")))
+            case _:
+                place.write_bytes(mutate(files[changed], rng))
+        with suppress(GlinerAdaptersError):
+            list(read_documents(tmp_path, "brat"))
+        report = ReadReport()
+        documents = list(read_documents(tmp_path, "brat", skip_bad=True, report=report))
+        assert check_read(documents, report, of_names([each.name for each in tmp_path.iterdir()]))
+        other.unlink(missing_ok=True)
+        for name in (changed, other.name):
+            if name in files:
+                (tmp_path / name).write_bytes(files[name])
 
 
 @pytest.mark.slow

@@ -117,3 +117,10 @@ def test_a_wide_file_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         assert [each.error for each in records] == [None]
         assert xml_stream.parse(records[0], "x").findtext(".//ArticleTitle") == "fine & well"
+
+
+def test_a_doctype_whose_quote_does_not_end_swallows_nothing() -> None:
+    document = "<document><id>{}</id><infon key='a'>b</infon></document>\n"
+    raw = f'<!DOCTYPE collection SYSTEM "BioC.dtd>\n<collection>\n{document.format(1)}<!-- " -->{document.format(2)}'
+    with pytest.raises(DataError, match="the DOCTYPE does not end"):
+        read_bytes(f"{raw}<collection>{document.format(3)}</collection>".encode(), "bioc-xml", skip_bad=True)

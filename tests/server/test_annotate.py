@@ -13,6 +13,7 @@ from bases import TEXTS
 from gliner_adapters.annotate import Annotator, Request
 from gliner_adapters.documents import Document, Label, ReadOptions, ReadReport
 from gliner_adapters.documents.formats import get_format
+from gliner_adapters.server.formats import notes_header
 
 from .conftest import GENES, TEXT, Serve, assert_error
 
@@ -113,6 +114,9 @@ async def test_answers_in_the_formats_of_documents(serve: Serve, accept: str, na
         assert [e.key for e in document.entities] == [(e["start"], e["end"], e["label"]) for e in result["entities"]]
         if name != "pubtator":
             assert [e.score for e in document.entities] == [e["score"] for e in result["entities"]]
+    told = answer.headers.get("x-notes", "")
+    assert ("score left out: " in told) == (name == "pubtator")
+    assert ("metadata" in told) == (name != "jsonl"), "the adapters that found the entities"
     if name == "jsonl":
         assert {e.meta["adapter"] for document in read for e in document.entities} == {"drugs"}
 
@@ -147,6 +151,29 @@ async def test_what_a_format_cannot_express(serve: Serve) -> None:
     async with serve() as client:
         answer = await client.post("/v1/annotate", json=ask, headers={"Accept": "text/x-pubtator"})
     assert "a|b" in assert_error(answer, 422, "not_expressible")
+
+
+async def test_a_file_tells_what_could_not_be_read(serve: Serve) -> None:
+    """In JSON each result has its notes; a file has no place for them, and the format none for line breaks."""
+    texts = [f"Aspirin\nhelps\n{'x' * 3000}", f"HeLa {'y' * 3000}"]
+    async with serve() as client:
+        ask = {"texts": texts, "labels": ["drug"]}
+        results = (await client.post("/v1/annotate", json=ask)).json()["results"]
+        answer = await client.post("/v1/annotate", json=ask, headers={"Accept": "text/x-pubtator"})
+        whole = await client.post(
+            "/v1/annotate", json={**ask, "texts": ["HeLa"]}, headers={"Accept": "text/x-pubtator"}
+        )
+    notes = {note for result in results for note in result["notes"]}
+    assert notes
+    told = answer.headers["x-notes"].split("; changed: ")[0]
+    assert "line break in the text written as a space: 1" in told
+    assert all(f"{note} (texts: 2)" in answer.headers["x-notes"] for note in notes)
+    assert "x-notes" not in whole.headers or "score" in whole.headers["x-notes"]
+
+
+def test_notes_fit_into_a_header() -> None:
+    assert notes_header(["5 \u00e4\n\u4e2d", "b"]) == r"5 \xe4 \u4e2d; b"
+    assert len(notes_header(["x" * 9000, "y"])) < 3000
 
 
 async def test_token_classification(serve: Serve) -> None:

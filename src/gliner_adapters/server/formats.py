@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gliner_adapters.annotate import Reading
@@ -22,6 +23,11 @@ MEDIA_TYPES: dict[str, str | None] = {
     "application/vnd.pubtator": "pubtator",
     "application/vnd.bioc+json": "bioc",
 }
+
+#: The header that says what an answer in a file format does not hold.
+NOTES = "X-Notes"
+#: Its longest value in characters: proxies refuse headers beyond a few kilobytes.
+_MAX_NOTES = 2000
 
 
 def choose(accept: str) -> str:
@@ -103,15 +109,26 @@ def score_of(entity: Entity) -> float:
     return entity.score
 
 
-def write(readings: Sequence[Reading], name: str) -> bytes:
+def write(readings: Sequence[Reading], name: str) -> tuple[bytes, list[str]]:
     """Readings as a file of a document format; where it holds metadata, entities name their adapter.
+
+    Returns:
+        The file, and what it does not say: what the format has no place for, and the notes of the readings.
 
     Raises:
         DataError: a document that the format cannot express, by its id or number.
     """
-    stream = io.BytesIO()
-    get_format(name).write(map(_document, readings), stream, options=WriteOptions(), report=WriteReport())
-    return stream.getvalue()
+    stream, report = io.BytesIO(), WriteReport()
+    get_format(name).write(map(_document, readings), stream, options=WriteOptions(), report=report)
+    notes = Counter(note for reading in readings for note in reading.notes)
+    return stream.getvalue(), [*report.losses(), *(f"{note} (texts: {count})" for note, count in notes.items())]
+
+
+def notes_header(notes: Iterable[str]) -> str:
+    """Notes as the value of a header: printable ASCII of bounded length."""
+    lines = ["".join(c if c.isprintable() else " " for c in note) for note in notes]
+    value = "; ".join(lines).encode("ascii", errors="backslashreplace").decode("ascii")
+    return value if len(value) <= _MAX_NOTES else f"{value[:_MAX_NOTES]}..."
 
 
 def _document(reading: Reading) -> Document:

@@ -14,7 +14,17 @@ from gliner_adapters.annotate import AdapterLibrary, Reading
 from gliner_adapters.errors import DataError
 from gliner_adapters.server import schemas as s
 from gliner_adapters.server.errors import ApiError
-from gliner_adapters.server.formats import JSON, MEDIA_TYPES, choose, result_body, score_of, sourced, write
+from gliner_adapters.server.formats import (
+    JSON,
+    MEDIA_TYPES,
+    NOTES,
+    choose,
+    notes_header,
+    result_body,
+    score_of,
+    sourced,
+    write,
+)
 from gliner_adapters.server.reading import Reader
 from gliner_adapters.server.settings import Settings
 
@@ -32,6 +42,7 @@ _MEANINGS = {
     503: "Too much is waiting, or the server stops; Retry-After says when to come again.",
     504: "Not read in time; what was left of it was dropped.",
 }
+_NOT_HELD = "What an answer in a file format does not hold, such as scores; absent where it holds everything."
 _ALWAYS = (401, 421, 429, 500)
 _READING = (400, 404, 408, 413, 422, 503, 504)
 
@@ -62,7 +73,10 @@ def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, runti
         summary="Find entities in texts.",
         response_model=s.AnnotateResponse,
         responses={
-            200: {"content": {each: {"schema": {"type": "string"}} for each in MEDIA_TYPES if each != JSON}},
+            200: {
+                "content": {each: {"schema": {"type": "string"}} for each in MEDIA_TYPES if each != JSON},
+                "headers": {NOTES: {"schema": {"type": "string"}, "description": _NOT_HELD}},
+            },
             **_errors(*_READING, 406),
         },
     )
@@ -79,7 +93,8 @@ def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, runti
             segment=body.segment,
         )
         if name := MEDIA_TYPES[media_type]:
-            return Response(_written(readings, name), media_type=media_type)
+            content, notes = _written(readings, name)
+            return Response(content, media_type=media_type, headers={NOTES: notes_header(notes)} if notes else None)
         answer = s.AnnotateResponse(
             model=model,
             results=[result_body(reading, body.return_text) for reading in readings],
@@ -154,7 +169,7 @@ def _json(content: str | bytes) -> Response:
     return Response(content, media_type=JSON)
 
 
-def _written(readings: list[Reading], name: str) -> bytes:
+def _written(readings: list[Reading], name: str) -> tuple[bytes, list[str]]:
     try:
         return write(readings, name)
     except DataError as error:

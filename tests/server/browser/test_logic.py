@@ -94,6 +94,24 @@ def test_what_the_page_writes_is_read_and_the_other_way_round(page: Page, name: 
     assert name in get_format(name).endings[0]
 
 
+def test_what_pubtator_has_no_place_for_is_told(page: Page) -> None:
+    entity = {"start": 0, "end": 1, "label": "x", "score": 0.5, "rest": {"id": "C1", "meta": {"mentions": ["a"]}}}
+    odd = {**entity, "score": None, "rest": {"meta": {"sure": True}}}
+    documents = [
+        {"id": "1", "text": "a\nb", "entities": [entity], "rest": {"meta": {"relations": []}}},
+        {"id": "2", "text": "a\nb\nc\r", "entities": [odd], "rest": {"words": [[0, 1]], "meta": {"year": 1998}}},
+    ]
+    assert run(page, "pubtator", "return m.lostInPubTator(given)", documents) == [
+        "2 line breaks are spaces",
+        "1 scores are left out",
+        "1 words and sentences of documents are left out",
+        "1 metadata of documents are left out",
+        "1 metadata of entities are left out",
+    ]
+    bare = [{"id": "1", "text": "a", "entities": [{**entity, "score": None, "rest": {}}], "rest": {}}]
+    assert run(page, "pubtator", "return m.lostInPubTator(given)", bare) == []
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -103,6 +121,16 @@ def test_what_the_page_writes_is_read_and_the_other_way_round(page: Page, name: 
         ("x.pubtator", "1|t|a\n1|a|b\n1\t0\tx\n", "x.pubtator, line 3: expected PMID, start, end, mention and type"),
         ("x.jsonl", '{"text": "a"}\n{"id": 1}\n', "x.jsonl, line 2: expected a string in field “text”"),
         ("x.ndjson", "\n[1]\n", "x.ndjson, line 2: not an object"),
+        (
+            "x.jsonl",
+            '{"text": "a", "label": [[0, 1, "x"]]}',
+            "x.jsonl, line 1: the field “label” looks like annotation",
+        ),
+        (
+            "x.jsonl",
+            '{"text": "a", "entities": [[0, 1, "x"]]}',
+            "x.jsonl, line 1: an entity is a list, as in the format",
+        ),
         (
             "x.jsonl",
             '{"tokenized_text": ["a"], "ner": [[0, 1, "x"]]}',

@@ -212,6 +212,7 @@ def test_copying_as_json_and_pubtator(page: Page, server: str, tmp_path: Path) -
     assert record["entities"] == expected
     path = tmp_path / "copied.pubtator"
     path.write_text(copied(page, "Copy PubTator"), encoding="utf-8")
+    expect(page.locator(STATUS)).to_contain_text(f"In this format: {len(found)} scores are left out.")
     assert keys(list(read_documents(path))) == [[(e["start"], e["end"], e["label"]) for e in found]]
 
 

@@ -19,11 +19,20 @@ from gliner_adapters.errors import DataError
 NORMALISED = "text of an annotation is a normal form of what stands at its offsets"
 METADATA = "metadata that BioC does not hold left out"
 BOUNDARIES = "word and sentence boundaries left out"
+SENTENCE = "infon of a sentence left out"
+UNKNOWN = "field that BioC does not know left out"
 
 #: Characters that may be missing between two passages: what is left out of an article is less, and a wrong offset more.
 MOST_MISSING = 1_000_000
 
 _OWN_INFONS = ("type", "identifier", "score")
+#: The fields that are read, by what has them.
+_FIELDS = {
+    "document": ("id", "infons", "passages", "annotations", "relations"),
+    "passage": ("offset", "infons", "text", "sentences", "annotations", "relations"),
+    "sentence": ("offset", "infons", "text", "annotations", "relations"),
+    "annotation": ("id", "infons", "text", "locations"),
+}
 
 
 def from_bioc(value: Any, path: str, line: int, report: ReadReport, discontinuous: Discontinuous = "span") -> Document:
@@ -48,15 +57,16 @@ class _Reader:
         self._discontinuous = discontinuous
 
     def document(self, value: Any) -> Document:
-        record = as_object(value, "a document")
-        passages = [as_object(each, "a passage") for each in field(record, "passages", list)]
+        record = self._known(value, "document")
+        passages = [self._known(each, "passage") for each in field(record, "passages", list)]
         text = ""
         layout: list[dict[str, Any]] = []
         annotations: list[Any] = []
         sentences: list[tuple[int, int]] = []
         for passage in passages:
             start = field(passage, "offset", int)
-            parts = [as_object(each, "a sentence") for each in field(passage, "sentences", list, [])]
+            parts = [self._known(each, "sentence") for each in field(passage, "sentences", list, [])]
+            relations = field(passage, "relations", list, [])
             whole = field(passage, "text", str, None)
             if whole is not None:
                 text = _append(text, start, whole, "\n")
@@ -69,21 +79,37 @@ class _Reader:
                 if words:
                     sentences.append((first, first + len(words)))
                 annotations += field(part, "annotations", list, [])
+                relations = relations + field(part, "relations", list, [])
+                for _ in field(part, "infons", dict, {}):
+                    self._note(SENTENCE)
             annotations += field(passage, "annotations", list, [])
-            kept = {key: passage[key] for key in ("infons", "relations") if passage.get(key)}
-            layout.append({"start": start, "end": len(text), **kept})
+            kept = {"infons": field(passage, "infons", dict, {}), "relations": relations}
+            layout.append({"start": start, "end": len(text), **{key: each for key, each in kept.items() if each}})
+        # Offsets count the document's characters, so it does not matter which passage has them.
+        annotations += field(record, "annotations", list, [])
         meta = {key: record[key] for key in ("infons", "relations") if record.get(key)}
         if layout != [{"start": 0, "end": len(text)}]:
             meta["passages"] = layout
-        entities = [entity for each in annotations for entity in self._entities(text, as_object(each, "an annotation"))]
+        entities = [entity for each in annotations for entity in self._entities(text, self._known(each, "annotation"))]
         return Document(text, entities, identifier(record), None, sentences or None, {"bioc": meta} if meta else {})
+
+    def _known(self, value: Any, what: str) -> Mapping[str, Any]:
+        """A value that has to be an object; what it has beside BioC's own fields is counted."""
+        record = as_object(value, f"{'an' if what[0] == 'a' else 'a'} {what}")
+        for key in record.keys() - _FIELDS[what]:
+            if record[key] not in (None, "", [], {}):
+                self._note(UNKNOWN)
+        return record
+
+    def _note(self, kind: str) -> None:
+        self._report.add_repair(kind, self._path, self._line)
 
     def _entities(self, text: str, record: Mapping[str, Any]) -> list[Entity]:
         """The entity of an annotation; of one with several parts what the option says."""
         entity, parts = self._entity(text, record)
         if len(parts) == 1:
             return [entity]
-        self._report.add_repair(DISCONTINUOUS[self._discontinuous], self._path, self._line)
+        self._note(DISCONTINUOUS[self._discontinuous])
         if self._discontinuous == "span":
             return [entity]
         if self._discontinuous == "drop":
@@ -99,8 +125,11 @@ class _Reader:
         starts = [field(place, "offset", int) for place in places]
         ends = [start + field(place, "length", int) for start, place in zip(starts, places, strict=True)]
         start, end = min(starts), max(ends)
-        if not 0 <= start < end <= len(text):
-            raise Malformed(f"expected an annotation within the text's {len(text)} characters, found {start}-{end}")
+        for first, last in zip(starts, ends, strict=True):
+            if not 0 <= first < last <= len(text):
+                raise Malformed(
+                    f"expected an annotation within the text's {len(text)} characters, found {first}-{last}"
+                )
         mention = field(record, "text", str, None)
         kept: dict[str, Any] = {}
         if len(places) > 1:
@@ -110,7 +139,7 @@ class _Reader:
                 raise Malformed(
                     f"expected the mention {mention[:40]!r} at {start}-{end}, found {text[start:end][:40]!r}"
                 )
-            self._report.add_repair(NORMALISED, self._path, self._line)
+            self._note(NORMALISED)
             kept["text"] = mention
         kept |= {key: value for key, value in {"id": record.get("id")}.items() if value is not None}
         if more := {key: value for key, value in infons.items() if key not in _OWN_INFONS}:

@@ -33,6 +33,7 @@ from gliner_adapters.documents.formats.bioc_documents import from_bioc, to_bioc
 from gliner_adapters.documents.formats.json_fields import Malformed, check_text, first_record
 from gliner_adapters.documents.formats.json_stream import JsonStream
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
+from gliner_adapters.documents.formats.streams import BOM
 from gliner_adapters.documents.types import Document
 from gliner_adapters.errors import DataError
 
@@ -53,7 +54,7 @@ class BioCJson(Format):
 
     def recognises(self, head: bytes) -> bool:
         """A collection, or documents with passages."""
-        start = re.sub(rb"\s", b"", head[:4096])
+        start = re.sub(rb"\s", b"", head.removeprefix(BOM)[:4096])
         if re.match(rb'\[?\{("[^"]*":("[^"]*"|\{[^{}]*\}|[0-9]+|null),)*"(documents|PubTator3|passages)":\[', start):
             return True
         record = first_record(head)

@@ -28,7 +28,7 @@ from gliner_adapters.documents.formats.base import (
     encode,
     parse_records,
 )
-from gliner_adapters.documents.formats.bioc_documents import from_bioc, to_bioc
+from gliner_adapters.documents.formats.bioc_documents import SENTENCE, from_bioc, to_bioc
 from gliner_adapters.documents.formats.bioc_json import COLLECTION
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.xml_stream import XmlRecord, XmlRecords, parse, root_name
@@ -36,7 +36,6 @@ from gliner_adapters.documents.types import Document
 from gliner_adapters.errors import DataError
 
 INFONS = "infon that is not text written as its JSON text"
-SENTENCE = "infon of a sentence left out"
 
 _HEADER = b"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE collection SYSTEM "BioC.dtd">
@@ -113,16 +112,15 @@ class _Elements:
 
     def document(self, element: Any) -> dict[str, Any]:
         passages = [self._passage(each) for each in element.iterfind("passage")]
-        if annotations := [self._annotation(each) for each in element.iterfind("annotation")]:
-            if not passages:
-                raise self._error("annotations in a document without a passage", element)
-            # Offsets count the document's characters, so it does not matter which passage has them.
-            passages[-1]["annotations"] += annotations
+        annotations = [self._annotation(each) for each in element.iterfind("annotation")]
+        if annotations and not passages:
+            raise self._error("annotations in a document without a passage", element)
         self._known(element, ("id", "infon", "passage", "annotation", "relation"))
         return {
             "id": element.findtext("id"),
             "infons": self._infons(element),
             "passages": passages,
+            "annotations": annotations,
             "relations": [self._relation(each) for each in element.iterfind("relation")],
         }
 
@@ -179,6 +177,8 @@ class _Elements:
         for child in element:
             if child.tag not in names:
                 raise self._error(f"<{element.tag}> holds <{child.tag}>; expected {', '.join(names)}", child)
+            if child.tag in ("id", "text", "offset") and child is not element.find(child.tag):
+                raise self._error(f"<{element.tag}> holds <{child.tag}> twice", child)
             if child.tag in ("id", "infon", "text", "offset") and len(child):
                 raise self._error(f"expected text in <{child.tag}>, found <{child[0].tag}>", child)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.base import encode
-from gliner_adapters.documents.formats.streams import BOM, decode, numbered_lines
+from gliner_adapters.documents.formats.streams import BOM, decode, first_line, numbered_lines
 
 _BOM_TEXT = BOM.decode("utf-8")
 
@@ -67,8 +67,8 @@ def raw_blocks(stream: BinaryIO, path: str) -> Iterator[RawBlock]:
     before = b""
     block: RawBlock | None = None
     for number, line in numbered_lines(stream, path):
-        if number == 1 and line.startswith(BOM):
-            before, line = BOM, line[len(BOM) :]
+        if number == 1:
+            before, line = line[: len(BOM)] if line.startswith(BOM) else b"", first_line(line, path)
         if line == b"\n" or not line or line.isspace():
             if block is None:
                 before += line

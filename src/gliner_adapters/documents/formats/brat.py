@@ -108,7 +108,10 @@ class Brat(Format):
 def _read(files: Files, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
     found, others = pairs(files)
     if not found:
-        raise DataError("holds no .txt file", files.path)
+        more = (
+            "" if isinstance(files, FolderFiles) else "; a zip archive is read as brat's files, unpack it for another"
+        )
+        raise DataError(f"holds no .txt file{more}", files.path)
     for name in others:
         report.repairs[OTHER_FILES] += 1
         report.first_repairs.setdefault(OTHER_FILES, files.where(name))

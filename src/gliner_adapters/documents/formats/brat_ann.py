@@ -18,13 +18,13 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from gliner_adapters.documents.formats.base import DISCONTINUOUS, ReadOptions
+from gliner_adapters.documents.formats.line_ends import ONE_CHARACTER, with_both_counted
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.streams import decode
 from gliner_adapters.documents.types import Document, Entity
 from gliner_adapters.errors import DataError
 
 SPACES = "mention differs from the text in its white space"
-ONE_CHARACTER = "offsets count a line end of two characters as one"
 BLANK = "blank line left out"
 TYPE = "type with white space written with underscores"
 SCORE = "score left out"
@@ -56,7 +56,6 @@ class AnnReader:
         self._path = path
         self._options = options
         self._report = report
-        self._after_crlf: list[int] | None = None
 
     def read(self, raw: bytes) -> tuple[list[Entity], dict[str, Any]]:
         """Entities, and what ``Document.meta["brat"]`` holds.
@@ -149,23 +148,14 @@ class AnnReader:
         stated = mention_at(self._text, parts)
         if stated == mention:
             return parts
-        if "\r\n" in self._text and (moved := self._moved(parts)) and mention_at(self._text, moved) == mention:
+        moved = [one for part in parts if (one := with_both_counted(self._text, *part))]
+        if len(moved) == len(parts) and mention_at(self._text, moved) == mention:
             self._report.add_repair(ONE_CHARACTER, self._path, line)
             return moved
         if _SPACE.sub("", stated) == _SPACE.sub("", mention) != "":
             self._report.add_repair(SPACES, self._path, line)
             return parts
         raise self._error(f"expected the mention {mention[:40]!r} at its offsets, found {stated[:40]!r}", line)
-
-    def _moved(self, parts: list[tuple[int, int]]) -> list[tuple[int, int]] | None:
-        """Offsets that count ``\\r\\n`` as one character, as offsets of the text."""
-        if self._after_crlf is None:
-            joined = re.finditer(r"\r\n|.", self._text, re.DOTALL)
-            self._after_crlf = [match.start() for match in joined] + [len(self._text)]
-        places = self._after_crlf
-        if any(max(part) >= len(places) for part in parts):
-            return None
-        return [(places[start], places[end]) for start, end in parts]
 
     def _error(self, message: str, line: int) -> DataError:
         return DataError(message, self._path, line)

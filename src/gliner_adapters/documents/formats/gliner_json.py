@@ -15,6 +15,7 @@ from gliner_adapters.documents.formats.json_fields import as_object, first_recor
 from gliner_adapters.documents.formats.json_records import JsonRecords
 from gliner_adapters.documents.formats.jsonl import from_gliner
 from gliner_adapters.documents.formats.report import WriteReport
+from gliner_adapters.documents.formats.tagged_words import count_spacing
 from gliner_adapters.documents.tags import OFF_BOUNDARY
 from gliner_adapters.documents.types import Document
 from gliner_adapters.documents.words import entity_words, refine_words, word_spans
@@ -70,6 +71,7 @@ class GlinerJson(JsonRecords):
             else:
                 report.dropped[OFF_BOUNDARY] += 1
                 report.entities -= 1  # counted with the others of its document
+        count_spacing(document, words, report)
         record: dict[str, Any] = {} if document.id is None else {"id": document.id}
         record["tokenized_text"] = [document.text[start:end] for start, end in words]
         return record | {"ner": rows} | document.meta.get(self.name, {})

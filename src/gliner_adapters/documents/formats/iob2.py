@@ -20,9 +20,9 @@ The word is in the first column and the tag in the last unless ``columns`` says 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.base import (
     Format,
@@ -33,8 +33,8 @@ from gliner_adapters.documents.formats.base import (
     parse_records,
 )
 from gliner_adapters.documents.formats.blocks import BlockWriter
-from gliner_adapters.documents.formats.iob2_reader import DOCSTART, Iob2Reader, columns_of, docstart_line
-from gliner_adapters.documents.formats.json_records import count_unkept
+from gliner_adapters.documents.formats.iob2_reader import DOCSTART, SENT_ID, Iob2Reader, columns_of, docstart_line
+from gliner_adapters.documents.formats.json_records import IDS, METADATA, count_unkept
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.streams import BOM
 from gliner_adapters.documents.formats.tagged_words import tags_of
@@ -42,6 +42,8 @@ from gliner_adapters.documents.sentences import sentence_breaks
 from gliner_adapters.documents.types import Document
 from gliner_adapters.documents.words import Span, entity_words
 from gliner_adapters.errors import DataError
+
+SEVERAL = "document of several sentences written as one document for each"
 
 _TAG = re.compile(r"[BIESLU]-\S+")
 #: Lines by which a file is recognised; the last one of a head may be cut.
@@ -112,7 +114,21 @@ class _Writer:
             before = ""
         self._report.documents += 1
         self._report.entities += len(document.entities) - left_out
+        self._count_losses(document, layout, len(breaks))
+
+    def _count_losses(self, document: Document, layout: Mapping[str, Any], sentences: int) -> None:
+        """Count what lines of words and tags do not say."""
         count_unkept(document, self._report, score=True, identifier=True)
+        changes = self._report.changes
+        if sentences > 1:
+            changes[SEVERAL] += 1
+        # Numbers that reading gives sentences are given anew.
+        numbered = document.sentences is not None and re.fullmatch(r".*:\d+", document.id or "", re.DOTALL)
+        if document.id is not None and not numbered and document.id not in SENT_ID.findall(layout.get("before", "")):
+            changes[IDS] += 1
+        kept = {"iob2", "abstract", *({"columns"} if layout.get("middle", "\t") != "\t" else ())}
+        if document.meta.keys() - kept or any(entity.meta for entity in document.entities):
+            changes[METADATA] += 1
 
 
 def _sentence_starts(document: Document, words: Sequence[Span]) -> list[int]:

@@ -24,7 +24,7 @@ _SPACES = re.compile(" +")
 #: Lines before a sentence such as ``# sent_id = 5``; others that begin like that are comments if they end in no tag.
 _COMMENT = re.compile(rb"#(?: +[\w.:-]+|sent_id|text) *=[^\t]*")
 _TAGGED = re.compile(rb"[^\t]*[\t ](?:O|[BIESLU]-\S+)\s*")
-_SENT_ID = re.compile(r"^#\s*sent_id\s*=\s*(\S[^\n\r]*?)\s*$", re.MULTILINE)
+SENT_ID = re.compile(r"^#\s*sent_id\s*=\s*(\S[^\n\r]*?)\s*$", re.MULTILINE)
 
 
 def columns_of(line: str) -> list[str]:
@@ -168,7 +168,7 @@ class Iob2Reader:
             rows = [columns_of(line) for line in block.lines]
             meta["columns"] = {name: [row[place] for row in rows] for name, place in self._order.others.items()}
         name = f"{self._source}:{self._sentences}"
-        if record.comments and (given := _SENT_ID.findall(block.before)):
+        if record.comments and (given := SENT_ID.findall(block.before)):
             name = given[-1]
         return Document(text, entities, name, words, sentences=[(0, len(text))], meta=meta)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gliner_adapters.documents.formats.json_fields import Malformed, field
+from gliner_adapters.documents.formats.line_ends import ONE_CHARACTER, with_both_counted
 from gliner_adapters.documents.types import Entity
 
 INCLUSIVE_END = "inclusive end of an entity read as exclusive, as its text says"
@@ -44,6 +45,11 @@ def make_entity(
         Malformed: the span is empty or leaves the text, another text stands there, the label is empty or no string, or
             the score is no probability.
     """
+    if mention is not None and text[max(0, start) : end] != mention:
+        moved = with_both_counted(text, start, end)
+        if moved and text[slice(*moved)] == mention:
+            note(ONE_CHARACTER)
+            start, end = moved
     end = checked_end(text, start, end, mention, note)
     check_span(start, end, text, "entity")
     if score is not None and not 0 <= score <= 1:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
-from gliner_adapters.documents.formats.json_stream import JsonStream
+from gliner_adapters.documents.formats.json_stream import JsonStream, Repeated, unique
 from gliner_adapters.documents.formats.streams import BOM
 
 REQUIRED: Any = object()
@@ -58,10 +58,10 @@ def parse_line(line: str) -> Any:
     """The value that a line holds.
 
     Raises:
-        Malformed: it is no JSON, or holds half a character.
+        Malformed: it is no JSON, has a field twice, or holds half a character.
     """
     try:
-        value = json.loads(line)
+        value = json.loads(line, object_pairs_hook=_object)
         check_text(line, value)
     except json.JSONDecodeError as error:
         raise Malformed(f"not JSON: {error.msg} at column {error.colno}; expected one object a line") from error
@@ -70,8 +70,17 @@ def parse_line(line: str) -> Any:
     return value
 
 
+def _object(pairs: list[tuple[str, Any]]) -> Any:
+    found = unique(pairs)
+    return _refuse(found) if isinstance(found, Repeated) else found
+
+
+def _refuse(value: Any) -> Any:
+    raise Malformed(str(value))
+
+
 def check_text(raw: str | None, value: Any) -> None:
-    """Refuse half a character that an escape hides: no writer could write it.
+    """Refuse half a character that an escape hides: no writer could write it. Refuse fields that stand twice.
 
     Args:
         raw: what the value was read from, where it is at hand: without such an escape there is nothing to look for.
@@ -80,7 +89,7 @@ def check_text(raw: str | None, value: Any) -> None:
     if raw is not None and "\\ud" not in raw and "\\uD" not in raw:
         return
     try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False, default=_refuse).encode("utf-8")
     except UnicodeEncodeError:
         raise Malformed("a string holds a lone surrogate, which is not Unicode text") from None
 

@@ -25,6 +25,8 @@ METADATA = "metadata that the format does not hold left out"
 SCORES = "score left out"
 IDENTIFIERS = "identifier left out"
 WORDS = "word and sentence boundaries left out"
+SENTENCES = "sentence boundaries left out"
+IDS = "document id left out"
 
 
 class JsonRecords(Format):
@@ -91,6 +93,8 @@ class JsonRecords(Format):
         """Count what a record has no place for."""
         if "words" not in self.keeps and (document.words is not None or document.sentences is not None):
             report.changes[WORDS] += 1
+        elif "words" in self.keeps and document.sentences not in (None, [(0, len(document.text))]):
+            report.changes[SENTENCES] += 1
         count_unkept(document, report, score="score" not in self.keeps, identifier="identifier" not in self.keeps)
         if document.meta.keys() - {self.name} or any(
             (each.meta or {}).keys() - {self.name} for each in document.entities

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.streams import BOM, decode, numbered_lines
 from gliner_adapters.errors import DataError
 
-_DECODER = json.JSONDecoder()
 _SPACE = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Stands for an object that has a field twice: JSON's readers keep the last, and with it half of the annotation."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"the field {self.name[:40]!r} stands twice in one object"
+
+
+def unique(pairs: list[tuple[str, Any]]) -> Any:
+    """The object that has these fields, or :class:`Repeated`."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    seen: set[str] = set()
+    return Repeated(next(name for name, _ in pairs if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=unique)
 
 
 class JsonStream:
@@ -51,7 +73,7 @@ class JsonStream:
                 return ""
 
     def value(self) -> Any:
-        """Take the next value, whatever its kind.
+        """Take the next value, whatever its kind; :class:`Repeated` in the place of an object with a field twice.
 
         Raises:
             DataError: it is no JSON, or ends with the file.
@@ -81,10 +103,14 @@ class JsonStream:
         if self.peek() == "}":
             self.token("}")
             return
+        names: set[str] = set()
         while True:
             name = self.value()
             if not isinstance(name, str):
                 raise self.error("expected a member's name")
+            if name in names:
+                raise self.error(str(Repeated(name)))
+            names.add(name)
             self.token(":")
             yield name
             if self.token(",}") == "}":

@@ -28,11 +28,21 @@ class Parquet(ArrowTable):
     def batches(self, stream: BinaryIO) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """The columns, and the rows in small batches."""
         file = require("pyarrow.parquet", "tables").ParquetFile(stream, pre_buffer=False)
-        return file.schema_arrow, file.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
+        return file.schema_arrow, _all_rows(file)
 
     def writer(self, stream: BinaryIO, made: pa.Schema) -> Any:
         """One row group a batch."""
         return require("pyarrow.parquet", "tables").ParquetWriter(stream, made, compression="zstd")
+
+
+def _all_rows(file: Any) -> Iterator[pa.RecordBatch]:
+    """The rows, of which there have to be as many as the file says: row groups that are damaged may give none."""
+    read, there = 0, file.metadata.num_rows
+    for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
+        read += batch.num_rows
+        yield batch
+    if read != there:
+        raise ValueError(f"{there} rows expected, {read} found")
 
 
 FORMAT = Parquet()

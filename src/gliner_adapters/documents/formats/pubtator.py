@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.base import Format, ReadOptions, WriteOptions, document_name, parse_records
 from gliner_adapters.documents.formats.blocks import Block, BlockWriter, RawBlock, decode_block, raw_blocks
-from gliner_adapters.documents.formats.json_records import count_unkept
+from gliner_adapters.documents.formats.json_records import METADATA, WORDS, count_unkept
 from gliner_adapters.documents.formats.pubtator_offsets import locate, row_text
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.streams import BOM
@@ -178,6 +178,12 @@ def _lines(document: Document, number: int, name: str, report: WriteReport) -> l
     identifier = document.id if document.id is not None else str(number)
     if not identifier or "|" in identifier or row_text(identifier) != identifier:
         raise DataError(f"{name}: the id cannot stand in PubTator, which ends it with '|' or a tab")
+    if document.words is not None or document.sentences is not None:
+        report.changes[WORDS] += 1
+    if document.meta.keys() - {"pubtator", "relations"} or any(
+        (entity.meta or {}).keys() - {"mentions", "columns", "written"} for entity in document.entities
+    ):
+        report.changes[METADATA] += 1
     lines = [f"{identifier}|{kind}|{text}" for kind, text in _passages(document, report)]
     lines.extend(_row(name, identifier, *_columns(document, entity)) for entity in document.entities)
     lines.extend(_row(name, identifier, *relation) for relation in document.meta.get("relations", ()))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
 from gliner_adapters.documents.formats.base import Format
-from gliner_adapters.documents.formats.streams import STANDARD, open_input
+from gliner_adapters.documents.formats.streams import PACKED, STANDARD, WIDE, open_input
 from gliner_adapters.errors import ConfigError, DataError
 
 #: Bytes of a file that formats are shown to say whether it is one of theirs.
-HEAD = 1 << 16
+HEAD = 1 << 20
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -57,6 +58,7 @@ def detect_format(path: str | Path) -> str:
 
     Raises:
         ConfigError: if neither says, or ``path`` is ``-`` and has no ending.
+        DataError: it cannot be opened, is in UTF-16, or is compressed in a way that is not read.
     """
     owner = _owner(path)
     if Path(path).is_dir():
@@ -76,6 +78,8 @@ def detect_format(path: str | Path) -> str:
         raise ConfigError(f"{path}: the content could be in several formats ({names}); name the one that it is in")
     if owner is not None:
         return owner.name
+    if not Path(path).is_dir() and head.startswith(WIDE):
+        raise DataError("UTF-16; expected UTF-8, save it as that", path, 1)
     raise _unknown(path, "ending and content")
 
 
@@ -93,12 +97,14 @@ def _unknown(path: str | Path, what: str) -> ConfigError:
 
 
 def _head(path: str | Path) -> bytes:
-    """The first bytes of a file; none where it cannot be read, which whoever opens it will say."""
-    try:
-        with open_input(path) as stream:
-            return stream.read(HEAD)
-    except (DataError, OSError, EOFError, zlib.error):
+    """The first bytes of a file, those before any damage, which whoever reads it will say."""
+    if not Path(path).exists():
         return b""
+    head = b""
+    with open_input(path) as stream, suppress(OSError, EOFError, zlib.error):
+        while len(head) < HEAD and (more := stream.read(HEAD // 16)):
+            head += more
+    return head
 
 
 def source_name(path: str) -> str:
@@ -109,7 +115,8 @@ def source_name(path: str) -> str:
 
 def _plain_name(path: str | Path) -> str:
     name = Path(path).name
-    return name[:-3] if name.lower().endswith(".gz") else name
+    packed = next((ending for ending in PACKED if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(packed)]
 
 
 def _ending(name: str) -> str:

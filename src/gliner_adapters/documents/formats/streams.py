@@ -1,21 +1,29 @@
-"""Byte streams by path: plain files, ``.gz`` by ending, ``-`` for standard input and output."""
+"""Byte streams by path: plain files, compressed ones by ending or content, ``-`` for standard input and output."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from gliner_adapters.errors import DataError
 from gliner_adapters.storage import atomic, storing
 
 STANDARD = "-"
 BOM = b"\xef\xbb\xbf"
+#: How UTF-16 begins.
+WIDE = (b"\xff\xfe", b"\xfe\xff")
+#: Endings after a file's own that say that it is compressed. Written is the first alone.
+PACKED = (".gz", ".bz2", ".xz")
+#: How compressed streams begin.
+_GZIP, _BZIP2, _XZ, _ZSTANDARD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 
 
 def display_name(path: str | Path) -> str:
@@ -35,16 +43,68 @@ def check_readable(path: str | Path, *, folder: bool = False) -> None:
 
 @contextmanager
 def open_input(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file for reading bytes, decompressing ``.gz``; ``-`` is standard input, which stays open."""
+    """Open a file for reading bytes, decompressed if its content is; ``-`` is standard input, which stays open.
+
+    Raises:
+        DataError: it cannot be opened, or is compressed in a way that is not read.
+    """
     if str(path) == STANDARD:
-        yield sys.stdin.buffer
+        with _told(path):
+            yield _unpacked(sys.stdin.buffer, path)
         return
-    with ExitStack() as stack:
+    with _told(path), ExitStack() as stack:
         try:
             raw: BinaryIO = stack.enter_context(Path(path).open("rb"))
         except OSError as error:
             raise DataError(f"cannot be read: {error.strerror or error}", path) from error
-        yield cast(BinaryIO, stack.enter_context(gzip.open(raw))) if is_gzip(path) else raw
+        unpacked = _unpacked(raw, path)
+        yield unpacked if unpacked is raw else stack.enter_context(unpacked)
+
+
+@contextmanager
+def _told(path: str | Path) -> Iterator[None]:
+    """Damage to a compressed stream as :class:`DataError`, for readers that have no line to name."""
+    try:
+        yield
+    except EOFError as error:
+        raise DataError("the compressed stream ends early; the file is truncated", display_name(path)) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"not a valid compressed stream: {error}", display_name(path)) from error
+
+
+def _unpacked(raw: BinaryIO, path: str | Path) -> BinaryIO:
+    """What a stream holds, decompressed; itself if it is not compressed."""
+    head: bytes = raw.peek(6)[:6] if hasattr(raw, "peek") else b""
+    if is_gzip(path) or head.startswith(_GZIP):
+        return cast(BinaryIO, gzip.open(raw))
+    if head.startswith((_BZIP2, _XZ)):
+        packed = bz2.BZ2File if head.startswith(_BZIP2) else lzma.LZMAFile
+        return cast(BinaryIO, io.BufferedReader(_Unpacked(packed(raw)), 1 << 16))
+    if head.startswith(_ZSTANDARD):
+        raise DataError("compressed with Zstandard, which is not read; unpack it first (zstd -d)", display_name(path))
+    return raw
+
+
+class _Unpacked(io.RawIOBase):
+    """A decompressing stream whose errors are those of gzip, which readers know."""
+
+    def __init__(self, file: bz2.BZ2File | lzma.LZMAFile) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        """It is for reading."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes."""
+        try:
+            return self._file.readinto(buffer)
+        except lzma.LZMAError as error:
+            raise gzip.BadGzipFile(str(error)) from error
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise gzip.BadGzipFile(str(error)) from error
 
 
 @contextmanager
@@ -64,6 +124,8 @@ def open_output(path: str | Path) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    if str(path).lower().endswith(PACKED[1:]):
+        raise DataError(f"written files are plain or end in {PACKED[0]}; compress it another way afterwards", path)
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
         with storing(target), _packed(target.open("wb"), path) as stream:
@@ -103,9 +165,22 @@ def numbered_lines(stream: BinaryIO, path: str) -> Iterator[tuple[int, bytes]]:
             number += 1
             yield number, line
     except EOFError as error:
-        raise DataError("the gzip stream ends early; the file is truncated", path, number + 1) from error
+        raise DataError("the compressed stream ends early; the file is truncated", path, number + 1) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"not a valid gzip stream: {error}", path, number + 1) from error
+        raise DataError(f"not a valid compressed stream: {error}", path, number + 1) from error
+
+
+def first_line(line: bytes, path: str) -> bytes:
+    """The first line of a file, without its byte order mark.
+
+    Raises:
+        DataError: it is the whole file, for lines end in a carriage return alone, or it is in UTF-16.
+    """
+    if line.startswith(WIDE):
+        raise DataError("UTF-16; expected UTF-8, save it as that", path, 1)
+    if b"\r" in line.rstrip(b"\r") and not line.endswith(b"\n"):
+        raise DataError("its lines end in a carriage return alone; save it with line feeds (or with both)", path, 1)
+    return line.removeprefix(BOM)
 
 
 def decode(raw: bytes, path: str, line: int) -> str:
@@ -121,7 +196,7 @@ def decode(raw: bytes, path: str, line: int) -> str:
     """
     if (nul := raw.find(b"\0")) >= 0:
         raise DataError(
-            "NUL byte; expected UTF-8 text (is this a binary or a UTF-16 file?)",
+            "NUL byte; expected UTF-8 text (is this a binary, or UTF-16? Then save it as UTF-8)",
             path,
             line + raw.count(b"\n", 0, nul),
         )

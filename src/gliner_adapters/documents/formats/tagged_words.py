@@ -13,6 +13,7 @@ from gliner_adapters.errors import DataError
 
 STRAY_TAG = "I- tag that continues no entity, read as B-"
 OTHER_SCHEME = "sentence with {} tags, read as they are meant"
+SPACING = "text written as its words: the white space between them is a single space"
 
 
 def entities_of(
@@ -63,7 +64,14 @@ def tags_of(
             f"{form}: {reason}; drop such entities, or split words at entity boundaries (for training data)"
         )
     report.dropped += count_reasons(left_out)
+    count_spacing(document, words, report)
     return words, tags, len(left_out)
+
+
+def count_spacing(document: Document, words: Sequence[Span], report: WriteReport) -> None:
+    """Count a text that is not its words with a space between two, where only words are written."""
+    if " ".join(document.text[start:end] for start, end in words) != document.text:
+        report.changes[SPACING] += 1
 
 
 def _check_covered(document: Document, words: Sequence[Span], name: str, form: str) -> None:

@@ -14,7 +14,7 @@ from gliner_adapters.documents.formats.base import Format, ReadOptions, parse_re
 from gliner_adapters.documents.formats.brat_files import ANNOTATION, TEXT, FolderFiles
 from gliner_adapters.documents.formats.registry import source_name
 from gliner_adapters.documents.formats.report import ReadReport
-from gliner_adapters.documents.formats.streams import BOM, STANDARD, decode, numbered_lines
+from gliner_adapters.documents.formats.streams import BOM, STANDARD, decode, first_line, numbered_lines
 from gliner_adapters.documents.types import Document
 
 OTHER_FILES = "file that is no .txt left out"
@@ -40,10 +40,11 @@ class PlainText(Format):
 
         def document(record: tuple[int, bytes]) -> Document:
             number, raw = record
-            text = decode(raw.removeprefix(BOM) if number == 1 else raw, path, number).rstrip("\r\n")
+            text = decode(raw, path, number).rstrip("\r\n")
             return Document(text, id=f"{source}:{number}")
 
-        lines = ((number, raw) for number, raw in numbered_lines(stream, path) if raw.removeprefix(BOM).strip())
+        numbered = ((n, first_line(raw, path) if n == 1 else raw) for n, raw in numbered_lines(stream, path))
+        lines = ((number, raw) for number, raw in numbered if raw.strip())
         return parse_records(lines, document, skip_bad=options.skip_bad, report=report)
 
     def read_path(self, path: str | Path, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:

@@ -19,7 +19,8 @@ _MAX_MARKUP = 1 << 16
 _START_TAG = re.compile(rb"""<([^\s/>!?<="']{1,200})((?:\s+[^\s=>/<"']+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(/?)>""")
 _DECLARED = re.compile(rb"""^<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _SPACE = re.compile(rb"[ \t\r\n]*")
-_DOCTYPE = re.compile(rb"""<!DOCTYPE(?:"[^"]*"|'[^']*'|[^"'>\[])*([>\[])""")
+# No address holds a bracket: a quote that does not end would swallow documents.
+_DOCTYPE = re.compile(rb"""<!DOCTYPE(?:"[^"<]*"|'[^'<]*'|[^"'<>\[])*([>\[])""")
 # Encodings whose text Python decodes; what it calls encodings beside these includes compressions.
 _ENCODING = re.compile(r"(utf-?(8|16|32)([-_]?[lb]e)?|(us-)?ascii|iso-?8859-\d+|latin-?1|(windows|cp)-?125\d)", re.I)
 _WIDE = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),

@@ -181,8 +181,8 @@ function openKey() {
 function take(job, done) {
     return async () => {
         try {
-            await job();
-            say(done);
+            const lost = await job();
+            say(lost?.length ? `${done} In this format: ${lost.join(", ")}.` : done);
         } catch (error) {
             say(error.message);
         }
@@ -190,9 +190,11 @@ function take(job, done) {
 }
 
 function save(name) {
-    const { ending, type, write } = FORMATS[name];
-    download(`reviewed.${ending}`, type, write(asTraining(result.output)));
+    const { ending, type, write, lost } = FORMATS[name];
+    const reviewed = asTraining(result.output);
+    download(`reviewed.${ending}`, type, write(reviewed));
     result.unsaved = false;
+    return lost(reviewed);
 }
 
 /** The request for the document in sight, as it can be repeated elsewhere: with the thresholds of the sliders. */
@@ -233,7 +235,10 @@ for (const button of document.querySelectorAll("dialog .close")) {
 $("download-jsonl").addEventListener("click", take(() => save("jsonl"), "Downloaded as JSON Lines."));
 $("download-pubtator").addEventListener("click", take(() => save("pubtator"), "Downloaded as PubTator."));
 $("copy-json").addEventListener("click", take(() => copy(asJson(result.output)), "Copied as JSON."));
-const copyPubTator = () => copy(FORMATS.pubtator.write(result.output));
+const copyPubTator = async () => {
+    await copy(FORMATS.pubtator.write(result.output));
+    return FORMATS.pubtator.lost(result.output);
+};
 $("copy-pubtator").addEventListener("click", take(copyPubTator, "Copied as PubTator."));
 $("copy-curl").addEventListener("click", take(() => copy(curl()), "Copied as a curl command."));
 document.addEventListener("keydown", (event) => {

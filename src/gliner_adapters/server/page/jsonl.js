@@ -22,7 +22,32 @@ export function readJsonLines(content) {
     return documents;
 }
 
+/** Fields in which other tools keep annotation. */
+const DIALECTS = {
+    annotations: "label-studio",
+    predictions: "label-studio",
+    data: "label-studio",
+    label: "doccano",
+    labels: "doccano",
+    spans: "prodigy",
+    ents: "spacy-json",
+    passages: "bioc",
+};
+
+/** Refuse annotation in another tool's form: it would be kept aside, and the text would stand there without it. */
+function refuseDialects(record) {
+    for (const [name, dialect] of Object.entries(DIALECTS)) {
+        const value = record[name];
+        if (value && typeof value === "object" && Object.keys(value).length) {
+            throw new Error(`the field “${name}” looks like annotation in the format ${dialect}; ${CONVERT}`);
+        }
+    }
+}
+
+const CONVERT = "`gliner-adapters convert` makes JSON Lines of it";
+
 function fromText({ id, text, entities, ...rest }) {
+    refuseDialects(rest);
     if (typeof text !== "string") throw new Error("expected a string in field “text”");
     if (!Array.isArray(entities ?? [])) throw new Error("expected a list in field “entities”");
     const { length } = new Offsets(text);
@@ -30,6 +55,7 @@ function fromText({ id, text, entities, ...rest }) {
 }
 
 function fromEntity(record, length) {
+    if (Array.isArray(record)) throw new Error(`an entity is a list, as in the format spacy-json; ${CONVERT}`);
     const { start, end, label, score, identifier, ...rest } = record ?? {};
     if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || start >= end || end > length) {
         throw new Error(`an entity from ${start} to ${end} does not lie within ${length} characters`);

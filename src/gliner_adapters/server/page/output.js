@@ -3,12 +3,12 @@
 import { address, getKey } from "./api.js";
 import { h } from "./dom.js";
 import { toRecord, writeJsonLines } from "./jsonl.js";
-import { writePubTator } from "./pubtator.js";
+import { lostInPubTator, writePubTator } from "./pubtator.js";
 
-/** The formats of a download: name → {ending, type, write(documents)}. */
+/** The formats of a download: name → {ending, type, write(documents), lost(documents)}. */
 export const FORMATS = {
-    jsonl: { ending: "jsonl", type: "application/x-ndjson", write: writeJsonLines },
-    pubtator: { ending: "pubtator", type: "text/plain", write: writePubTator },
+    jsonl: { ending: "jsonl", type: "application/x-ndjson", write: writeJsonLines, lost: () => [] },
+    pubtator: { ending: "pubtator", type: "text/plain", write: writePubTator, lost: lostInPubTator },
 };
 
 /** Documents as training data: what a person settled on is annotation, so scores are left out. */

@@ -88,6 +88,29 @@ export function writePubTator(documents) {
     return documents.map((document, index) => block(document, document.id ?? String(index + 1))).join("");
 }
 
+/** What PubTator has no place for in documents: a line for each kind, with its count. */
+export function lostInPubTator(documents) {
+    const all = documents.flatMap(({ entities }) => entities);
+    const unknown = (meta, ...known) => Object.keys(meta ?? {}).some((key) => !known.includes(key));
+    const count = (list, test) => list.filter(test).length;
+    const kinds = ({ rest }) => rest?.meta?.pubtator?.passages ?? USUAL_KINDS;
+    const breaks = documents.map((each) => {
+        return Math.max(0, each.text.split("\n").length - kinds(each).length) + each.text.split("\r").length - 1;
+    });
+    const lost = {
+        "line breaks are spaces": breaks.reduce((sum, each) => sum + each, 0),
+        "scores are left out": count(all, ({ score }) => typeof score === "number"),
+        "words and sentences of documents are left out": count(documents, ({ rest }) => rest?.words || rest?.sentences),
+        "metadata of documents are left out": count(documents, ({ rest }) => {
+            return unknown(rest, "words", "sentences", "meta") || unknown(rest?.meta, "relations", "pubtator");
+        }),
+        "metadata of entities are left out": count(all, ({ rest }) => {
+            return unknown(rest, "id", "meta") || unknown(rest?.meta, "mentions", "columns");
+        }),
+    };
+    return Object.entries(lost).filter(([, number]) => number).map(([kind, number]) => `${number} ${kind}`);
+}
+
 function block({ text, entities, rest = {} }, id) {
     if (!id || id.includes("|") || columnText(id) !== id) {
         throw new Error(`PubTator cannot express the document id “${id}”: it is empty or holds “|” or a tab`);
