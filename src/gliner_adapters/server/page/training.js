@@ -66,6 +66,21 @@ export class Training {
         this.#show(await api.getTraining());
     }
 
+    /** Look again after a while; a server that cannot be reached may be back by then. */
+    #lookAgain(wait) {
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(async () => {
+            await this.#try(async () => {
+                try {
+                    await this.#look();
+                } catch (error) {
+                    if (error.status === 0) this.#lookAgain(3 * INTERVAL);
+                    throw error;
+                }
+            });
+        }, wait);
+    }
+
     async #keep() {
         const { documents: all, labels } = this.page.reviewed($("keep-all").checked);
         if (!all.length) {
@@ -148,7 +163,7 @@ export class Training {
         $("train-form").hidden = running || state === "interrupted";
         $("train-run").hidden = job === null;
         if (job) this.#job(state, job, progress, scores);
-        if (running) this.#timer = setTimeout(() => this.#try(() => this.#look()), INTERVAL);
+        if (running) this.#lookAgain(INTERVAL);
         if (ended && state === "finished") this.#finished(job);
     }
 
