@@ -212,7 +212,8 @@ function reviewed(all) {
 async function beside(job) {
     const names = [job.name, ...(job.beside ? [job.beside] : [])];
     for (const box of document.querySelectorAll("#adapters input")) box.checked = names.includes(box.value);
-    if (!job.beside && !chips.labels.length) chips.set(job.labels);
+    if (job.beside) chips.set([]);
+    else if (!chips.labels.length) chips.set(job.labels);
     await ask();
     if (!$("compare").hidden && $("compare").ariaPressed !== "true") $("compare").click();
 }

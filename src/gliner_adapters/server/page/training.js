@@ -11,7 +11,7 @@ const INTERVAL = 1000;
 const MOST_CHARACTERS = 500_000;
 
 const documents = (number) => counted(number, "document", "documents");
-const percent = (value) => (value === null ? "–" : value.toFixed(3));
+const share = (value) => (value === null ? "–" : value.toFixed(3));
 
 /** The part of the page that is there if the server trains. */
 export class Training {
@@ -239,15 +239,17 @@ function table(job, scores) {
     const old = job.beside ?? "the base alone";
     const row = (head, ...cells) =>
         h("tr", {}, h("th", { scope: "row" }, head), ...cells.map((cell) => h("td", {}, String(cell))));
-    const mean = (name, key) => row(name, "", percent(scores.new[key]), percent(scores.old?.[key] ?? null));
-    const rows = scores.labels.map((each) => row(each.label, each.mentions, percent(each.new_f1), percent(each.old_f1)));
+    const mean = (name, key) => row(name, "", share(scores.new[key]), share(scores.old?.[key] ?? null));
+    const scored = (each) => row(each.label, each.mentions, share(each.new_f1), share(each.old_f1));
     const columns = ["F1", "mentions", job.name, old].map((name) => h("th", { scope: "col" }, name));
-    const caption = `On ${documents(scores.documents)} that neither was trained on here; exact spans.`;
+    const caption =
+        `On ${documents(scores.documents)} that neither was trained on here; exact spans. ` +
+        "Macro and micro: over the labels that both know.";
     return h(
         "table",
         {},
         h("caption", {}, caption),
         h("thead", {}, h("tr", {}, ...columns)),
-        h("tbody", {}, mean("macro", "macro_f1"), mean("micro", "micro_f1"), ...rows),
+        h("tbody", {}, mean("macro", "macro_f1"), mean("micro", "micro_f1"), ...scores.labels.map(scored)),
     );
 }

@@ -97,6 +97,7 @@ class ProgressFile(Reporter):
 
     def say(self, line: str) -> None:
         """A line of text."""
+        line = line.removeprefix("note: ")
         if line not in self.standing.notes:
             self.standing.notes.append(line)
             self._write()
