@@ -14,9 +14,10 @@ def train_beside_part(result: dict[str, Any]) -> str:
         result: of ``benchmark.train_beside``.
     """
     steps = [each["steps_trained_meanwhile"] for each in result["rounds"]]
+    threads = f"{result['train_threads']} {'thread' if result['train_threads'] == 1 else 'threads'}"
     return (
-        f"While `{result['method']}` was trained on `{result['base']}` with {result['train_threads']} "
-        f"{'thread' if result['train_threads'] == 1 else 'threads'}, {result['requests']} requests of one abstract each "
+        f"While `{result['method']}` was trained on `{result['base']}` with {threads}, "
+        f"{result['requests']} requests of one abstract each "
         f"took {interval(result['ratio_of_medians'])} times as long as without a training (median of {len(steps)} "
         f"rounds, lowest and highest in brackets), and the 95th percentile {interval(result['ratio_of_p95'])} times; "
         f"{min(steps)} to {max(steps)} steps were trained meanwhile. "
