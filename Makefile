@@ -29,7 +29,7 @@ export PIP_NO_INPUT := 1
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-jobs \
 	benchmark-jobs-kills benchmark-load benchmark-memory benchmark-merged \
 	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
-	benchmark-serving benchmark-speed page-images documents clean
+	benchmark-serving benchmark-speed benchmark-train-beside page-images documents clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -111,6 +111,9 @@ benchmark-serving: $(INSTALLED) ## Measure reading with many adapters on one bas
 
 benchmark-load: $(INSTALLED) ## Put the server under load and check every answer
 	$(BIN)/python -m benchmark.load --output benchmark/results/serving/load.json $(ARGS)
+
+benchmark-train-beside: $(INSTALLED) ## Measure the server's answers while an adapter is trained beside them (minutes)
+	$(BIN)/python -m benchmark.train_beside --output benchmark/results/serving/train-beside.json $(ARGS)
 
 benchmark-inference: $(INSTALLED) ## Measure reading in every runtime against other programs
 	for base in bi uni; do $(BIN)/python -m benchmark.inference --base minilm-$$base \

@@ -17,7 +17,6 @@ import random
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -34,13 +33,12 @@ from rich.table import Table
 from benchmark.harness.adapters import write_adapters
 from benchmark.harness.load_cases import THRESHOLD, Case, expected
 from benchmark.harness.script import Output, finish, origin, run
+from benchmark.harness.server import PATIENCE, serving
 from gliner_adapters.cli import options as o
-from gliner_adapters.errors import ConfigError
 from gliner_adapters.model import load_base
 
 #: Statuses that a server may refuse with.
 REFUSALS = (429, 503)
-PATIENCE = 600.0
 #: Requests that each client of the burst sends at once, at most, and how many times more they are than may wait.
 BURST, EXCESS = 8, 4
 
@@ -222,24 +220,11 @@ async def _clients(
 def _server(load: Load, folder: Path, queue: int) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
     """A server on a free port: its process, its address and its log."""
     log = folder / "server.log"
-    options = ["--base", load.base, "--adapters", str(folder), "--port", "0", "--rate", "0"]
+    options = ["--base", load.base, "--adapters", str(folder), "--rate", "0"]
     options += ["--queue-requests", str(queue), "--max-open-requests", str(2 * BURST * load.clients + queue)]
     options += ["--request-seconds", str(PATIENCE), "--grace-seconds", str(PATIENCE)]
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gliner_adapters", "serve", *options], stdin=subprocess.DEVNULL, stderr=errors
-        )
-    try:
-        until = time.monotonic() + PATIENCE
-        while "listening on " not in (said := log.read_text()):
-            if process.poll() is not None or time.monotonic() > until:
-                raise ConfigError(f"the server does not start: {said.strip() or 'it says nothing'}")
-            time.sleep(0.05)
-        yield process, said.split("listening on ", 1)[1].split()[0], log
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+    with serving(options, log) as (process, address):
+        yield process, address, log
 
 
 def load_table(result: dict[str, Any]) -> Table:

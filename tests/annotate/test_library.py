@@ -172,3 +172,30 @@ def test_a_damaged_adapter_and_one_that_was_replaced(folder: Path, tiny: Tiny, t
     (tmp_path / "heads" / WEIGHTS_FILE).write_bytes(b"no")
     with pytest.raises(AdapterError, match="sha256 differs"):
         annotator.read([request])
+
+
+def test_an_adapter_is_added_to_a_library_in_use(folder: Path, tiny: Tiny, tmp_path: Path) -> None:
+    base = tiny("bi-bert").base
+    library = AdapterLibrary({"vectors": folder / "vectors"}, base)
+    before = Annotator(base, adapters=library)
+    library.add("late", folder / "heads")
+    library.add("late", folder / "heads")  # the same again
+    assert library.names() == ("vectors", "late")
+    assert library.folder("late") == folder / "heads"
+    assert library.loaded == ()
+    request = Request(free()[0], ("late",), threshold=0)
+    (late,) = before.read([request])
+    (there,) = Annotator(base, adapters=AdapterLibrary({"late": folder / "heads"}, base)).read([request])
+    assert late.document == there.document
+    for name, path, kind, message in (
+        ("late", folder / "full", ConfigError, "'late' already"),
+        (" ", folder / "full", ConfigError, "empty name"),
+        ("none", tmp_path, AdapterError, "no adapter at"),
+    ):
+        with pytest.raises(kind, match=message):
+            library.add(name, path)
+    with pytest.raises(AdapterError, match="was trained on"):
+        AdapterLibrary({}, tiny("bi-deberta").base).add("other", folder / "heads")
+    assert library.names() == ("vectors", "late")
+    kept = AdapterLibrary({"kept": load_adapter(folder / "heads", base)}, base)
+    assert kept.folder("kept") == folder / "heads"

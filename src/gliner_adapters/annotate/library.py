@@ -130,6 +130,40 @@ class AdapterLibrary:
             raise ConfigError(f"no adapters in {folder}: expected sub-folders with {CONFIG_FILE}")
         return cls(found, base, most_adapters=most_adapters, most_bytes=most_bytes)
 
+    def add(self, name: str, folder: str | Path) -> None:
+        """Offer one more adapter from now on; it is loaded when it is asked for. The same one again changes nothing.
+
+        Raises:
+            ConfigError: an empty name, or another adapter has it.
+            AdapterError: there is no adapter in the folder, or it has another base.
+        """
+        ((name, origin),) = _named({name: Path(folder)}).items()
+        with self._lock:
+            if name in self._origins:
+                if self._origins[name] != origin:
+                    raise ConfigError(f"an adapter is called {name!r} already")
+                return
+            config = AdapterConfig.read(Path(folder))
+            check_fit(config, self.base, Path(folder))
+            self._configs[name] = config
+            self._origins[name] = origin
+
+    def folder(self, name: str) -> Path:
+        """Where an adapter lies on disk; one that a hub has is fetched.
+
+        Raises:
+            ConfigError: there is no such name, or the adapter was never saved.
+            AdapterError: it cannot be fetched.
+        """
+        with self._lock:
+            self._check(name)
+            origin = self._origins[name]
+            if isinstance(origin, TrainedAdapter):
+                if origin.folder is None:
+                    raise ConfigError(f"adapter {name!r} is in memory alone; save it first")
+                return origin.folder
+            return self._folder(name)
+
     def names(self) -> tuple[str, ...]:
         """All names, in the order given."""
         return tuple(self._origins)

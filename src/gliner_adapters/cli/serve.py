@@ -48,11 +48,15 @@ def serve(
     Other machines can connect only with --host and keys (--key-file, or the variable GLINER_ADAPTERS_SERVE_KEYS).
     Each flag has a variable: GLINER_ADAPTERS_SERVE_PORT for --port.
 
+    With --train DIR and keys, the page trains adapters on what was reviewed there, beside the answers that it gives.
+
     Examples:
 
     gliner-adapters serve --base minilm-bi
 
     gliner-adapters serve --adapters my-adapters --adapter genes=other/genes --host 0.0.0.0 --key-file keys.txt
+
+    gliner-adapters serve --base minilm-bi --train my-training --key-file keys.txt
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise ConfigError(f'serving needs {", ".join(missing)}: pip install "gliner-adapters[server]"')
@@ -68,7 +72,7 @@ def serve(
     loaded = load_base(base, revision=revision, architecture=architecture, allow_pickle=allow_pickle, device=device)
     library = _library(adapters, adapter or [], loaded)
     annotator = Annotator(loaded, adapters=library, segment=segment, precision=precision, runtime=runtime)
-    run(annotator, config, keys, lambda line: typer.echo(line, err=True))
+    run(annotator, config, keys, lambda line: typer.echo(line, err=True), allow_pickle=allow_pickle)
 
 
 def _library(folder: Path | None, named: list[str], base: Base) -> AdapterLibrary:

@@ -11,7 +11,7 @@ HeadAsGet        HEAD, answered as GET without the body
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -35,37 +35,55 @@ from gliner_adapters.server.rates import Rates
 from gliner_adapters.server.reading import Reader
 from gliner_adapters.server.security import OPEN_FOLDER, Gate, HostCheck, Keys, Origins, check_exposure
 from gliner_adapters.server.settings import Settings
+from gliner_adapters.server.training import routes as training_routes
+from gliner_adapters.server.training.trainings import Trainings
 
 PAGE = Path(__file__).parent / "page"
 #: Problems of a request that a message names at most.
 NAMED_PROBLEMS = 5
 
 
-def create_app(annotator: Annotator, settings: Settings | None = None, keys: Keys | None = None) -> FastAPI:
+def create_app(
+    annotator: Annotator,
+    settings: Settings | None = None,
+    keys: Keys | None = None,
+    *,
+    allow_pickle: bool = False,
+) -> FastAPI:
     """The server as an ASGI application.
 
     Args:
         annotator: a base with its library of adapters. Only the application's reader may use it while it runs.
         settings: limits and the rest; by default `Settings()`.
         keys: of clients; none are asked for by default.
+        allow_pickle: whether a training may load the base from pickled weights, as the annotator's was.
 
     Raises:
-        ConfigError: a default adapter that the library lacks, or a server that is open to others without keys.
+        ConfigError: a default adapter that the library lacks, a server that is open to others or trains without keys,
+            or a folder for training that another server uses.
+        AdapterError: an adapter in that folder has another base.
+        DataError: the documents in that folder are malformed.
     """
     settings, keys = settings or Settings(), keys or Keys()
     check_exposure(settings, keys)
-    library = annotator.library
+    library, metrics = annotator.library, Metrics()
+    trainings = None
+    if settings.train is not None:  # its adapters are the library's, too
+        trainings = Trainings(settings.train, annotator, settings, metrics, allow_pickle=allow_pickle)
     if settings.default_adapter is not None and settings.default_adapter not in library:
         raise ConfigError(f"--default-adapter {settings.default_adapter}: the library has no such adapter")
-    metrics = Metrics()
     batcher = Batcher(annotator, settings, metrics)
     metrics.watch(lambda: batcher.documents, lambda: len(library.loaded))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        batcher.start()
-        yield
-        await run_in_threadpool(batcher.close, settings.grace_seconds)
+        with ExitStack() as training:
+            if trainings is not None:
+                trainings.open()
+                training.callback(trainings.close)
+            batcher.start()
+            yield
+            await run_in_threadpool(batcher.close, settings.grace_seconds)
 
     app = FastAPI(
         title="gliner-adapters",
@@ -79,6 +97,8 @@ def create_app(annotator: Annotator, settings: Settings | None = None, keys: Key
     reader = Reader(batcher, library, settings)
     runtime = f"{annotator.runtime}, {annotator.precision}, on {library.base.device}"
     app.include_router(routes.router(reader, library, settings, runtime=runtime, with_keys=bool(keys)))
+    if trainings is not None:
+        app.include_router(training_routes.router(trainings, settings))
     app.include_router(operations.router(batcher, metrics))
     app.add_api_route("/", _page, include_in_schema=False)
     app.mount(OPEN_FOLDER.rstrip("/"), StaticFiles(directory=PAGE), name="assets")
@@ -95,7 +115,7 @@ def create_app(annotator: Annotator, settings: Settings | None = None, keys: Key
         app.add_middleware(
             Origins,
             allow_origins=settings.allow_origin,
-            allow_methods=["GET", "HEAD", "POST"],
+            allow_methods=["GET", "HEAD", "POST", *(["DELETE"] if trainings is not None else [])],
             allow_headers=["Authorization", "Content-Type", REQUEST_ID],
             expose_headers=[REQUEST_ID, "Retry-After"],
         )

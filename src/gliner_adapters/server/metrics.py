@@ -47,6 +47,18 @@ class Metrics:
         self._dropped: Counter = named(
             Counter, "dropped_requests", "Requests given up before all of them was read.", ("reason",)
         )
+        self._training: Gauge = named(Gauge, "training", "Whether an adapter is trained right now.")
+        self._trainings: Counter = named(
+            Counter, "trainings", "Trainings that came to an end, or stand still.", ("outcome",)
+        )
+
+    def watch_training(self, running: Callable[[], bool]) -> None:
+        """Take whether an adapter is trained from where that is known."""
+        self._training.set_function(running)
+
+    def trained(self, outcome: str) -> None:
+        """Count a training that has ended: ``finished``, ``failed``, ``cancelled`` or ``interrupted``."""
+        self._trainings.labels(outcome).inc()
 
     def watch(self, queued: Callable[[], int], loaded: Callable[[], int]) -> None:
         """Take two gauges from where the numbers are, whenever they are asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request as HttpRequest
 
@@ -53,7 +53,7 @@ class Reader:
         labels = labels or {}
         http.state.documents = len(texts)
         http.state.characters = sum(len(item.text) for item in texts)
-        self._check_sizes(texts, adapters, labels)
+        check_sizes(self.settings, [item.text for item in texts], adapters, labels)
         if unknown := [name for name in adapters if name not in self.library]:
             raise ApiError(404, "unknown_adapter", f"no adapter is called {unknown[0]!r}; see GET /v1/adapters")
         looked_for = tuple(Label(name, description or None) for name, description in labels.items())
@@ -85,17 +85,19 @@ class Reader:
             answer.cancel()
             gone.cancel()
 
-    def _check_sizes(self, texts: Sequence[TextItem], adapters: Sequence[str], labels: dict[str, str | None]) -> None:
-        limits = self.settings
-        _at_most(len(texts), limits.max_texts, "too_many_texts", "texts in a request")
-        for number, item in enumerate(texts, 1):
-            size = len(item.text)
-            _at_most(size, limits.max_text_chars, "text_too_long", "characters in a text", f" in text {number}")
-        _at_most(len(adapters), limits.max_adapters, "too_many_adapters", "adapters in a request")
-        _at_most(len(labels), limits.max_labels, "too_many_labels", "labels in a request")
-        for name, description in labels.items():
-            longest = max(len(name), len(description or ""))
-            _at_most(longest, limits.max_label_chars, "label_too_long", "characters in a label's name or description")
+
+def check_sizes(
+    limits: Settings, texts: Sequence[str], adapters: Sequence[str], labels: Mapping[str, str | None]
+) -> None:
+    """Raise the 413 of a request that has too much of something."""
+    _at_most(len(texts), limits.max_texts, "too_many_texts", "texts in a request")
+    for number, text in enumerate(texts, 1):
+        _at_most(len(text), limits.max_text_chars, "text_too_long", "characters in a text", f" in text {number}")
+    _at_most(len(adapters), limits.max_adapters, "too_many_adapters", "adapters in a request")
+    _at_most(len(labels), limits.max_labels, "too_many_labels", "labels in a request")
+    for name, description in labels.items():
+        longest = max(len(name), len(description or ""))
+        _at_most(longest, limits.max_label_chars, "label_too_long", "characters in a label's name or description")
 
 
 def _at_most(found: int, most: int, code: str, what: str, where: str = "") -> None:

@@ -33,6 +33,7 @@ _MEANINGS = {
     401: "No key, or a wrong one (where the server has keys).",
     404: "No adapter of that name.",
     406: "None of the media types that are asked for is known.",
+    409: "Not as things stand; the message says what is in the way.",
     408: "The body did not arrive in time.",
     413: "Too much of something; the code says of what.",
     421: "Another name of the host than the server's own.",
@@ -40,6 +41,7 @@ _MEANINGS = {
     429: "Too many requests of this key or address; Retry-After says when to come again.",
     500: "The server failed.",
     503: "Too much is waiting, or the server stops; Retry-After says when to come again.",
+    507: "No room on the server's disk.",
     504: "Not read in time; what was left of it was dropped.",
 }
 _NOT_HELD = "What an answer in a file format does not hold, such as scores; absent where it holds everything."
@@ -47,7 +49,8 @@ _ALWAYS = (401, 421, 429, 500)
 _READING = (400, 404, 408, 413, 422, 503, 504)
 
 
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors that a route may answer with, beside those that every route may, for the schema."""
     return {
         status: {"model": s.ErrorBody, "description": _MEANINGS[status]} for status in sorted({*statuses, *_ALWAYS})
     }
@@ -77,7 +80,7 @@ def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, runti
                 "content": {each: {"schema": {"type": "string"}} for each in MEDIA_TYPES if each != JSON},
                 "headers": {NOTES: {"schema": {"type": "string"}, "description": _NOT_HELD}},
             },
-            **_errors(*_READING, 406),
+            **error_responses(*_READING, 406),
         },
     )
     async def annotate(http: Request, body: s.AnnotateRequest) -> Response:
@@ -129,14 +132,14 @@ def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, runti
         name="token_classification",
         summary="The same in the form of Hugging Face's inference endpoints.",
         response_model=list[s.ClassifiedEntity] | list[list[s.ClassifiedEntity]],
-        responses=_errors(*_READING),
+        responses=error_responses(*_READING),
     )(sourced_token_classification if settings.default_adapter is None else token_classification)
 
-    @api.get("/adapters", summary="The adapters.", responses=_errors())
+    @api.get("/adapters", summary="The adapters.", responses=error_responses())
     def adapters() -> s.AdaptersBody:  # in a thread: the library may be busy with loading
         return s.AdaptersBody(adapters=[s.AdapterBody(**asdict(library.info(name))) for name in library.names()])
 
-    @api.get("/base", summary="The base, and what the server takes.", responses=_errors())
+    @api.get("/base", summary="The base, and what the server takes.", responses=error_responses())
     async def about_base() -> s.BaseBody:
         limits = {name: getattr(settings, name) for name in _LIMITS}
         return s.BaseBody(
@@ -144,6 +147,7 @@ def router(reader: Reader, library: AdapterLibrary, settings: Settings, *, runti
             architecture=base.architecture,
             fingerprint=base.fingerprint,
             segment=base.segment,
+            training=settings.train is not None,
             limits=limits,
         )
 

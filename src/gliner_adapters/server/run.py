@@ -20,7 +20,9 @@ _LOGGER = "gliner_adapters.server"
 _BACKLOG = 1024
 
 
-def serve(annotator: Annotator, settings: Settings, keys: Keys, say: Callable[[str], None]) -> None:
+def serve(
+    annotator: Annotator, settings: Settings, keys: Keys, say: Callable[[str], None], *, allow_pickle: bool = False
+) -> None:
     """Serve until SIGTERM or SIGINT: then nothing new is accepted, and what was accepted is answered.
 
     Args:
@@ -28,11 +30,12 @@ def serve(annotator: Annotator, settings: Settings, keys: Keys, say: Callable[[s
         settings: where to listen, and the limits.
         keys: of clients.
         say: is told the address once connections are taken.
+        allow_pickle: see :func:`~gliner_adapters.server.create_app`.
 
     Raises:
         ConfigError: the address is taken or not this machine's, or the settings do not go together.
     """
-    app = create_app(annotator, settings, keys)
+    app = create_app(annotator, settings, keys, allow_pickle=allow_pickle)
     listening = _bind(settings)
     config = uvicorn.Config(
         app,

@@ -290,6 +290,7 @@ class BaseBody(BaseModel):
     architecture: Literal["uni", "bi"]
     fingerprint: str
     segment: str = Field(description="How texts are read for labels, where the request does not say.")
+    training: bool = Field(description="Whether adapters can be trained here, under `/v1/training`.")
     limits: dict[str, int | float]
 
 

@@ -92,12 +92,23 @@ def read_keys(file: Path | None) -> Keys:
     return Keys(key for _, key in named)
 
 
+def caller_name(scope: Scope) -> str:
+    """Who sends a request, for others to read: the key by the beginning of its sha256, which gives nothing away."""
+    _, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
+    return f"the key {_digest(key.strip()).hex()[:8]}"
+
+
 def check_exposure(settings: Settings, keys: Keys) -> None:
-    """Raise :class:`ConfigError` if others than this machine could connect without a key."""
+    """Raise :class:`ConfigError` if others than this machine could connect, or anyone train, without a key."""
     if not settings.loopback and not keys:
         raise ConfigError(
             f"--host {settings.host} lets other machines connect, so clients need keys: "
             f"give --key-file, or set {KEYS_VARIABLE}"
+        )
+    if settings.train is not None and not keys:
+        raise ConfigError(
+            f"--train {settings.train} lets clients keep documents and train, so they need keys: give --key-file, or "
+            f"set {KEYS_VARIABLE}"
         )
 
 

@@ -48,6 +48,14 @@ class Settings(BaseModel):
     batch_chars: int = Field(32_000, ge=1, description="Characters that are read together, unless one text has more.")
     batch_wait_ms: float = Field(3.0, ge=0, description="Milliseconds that an idle reader waits for more to read.")
 
+    train: Path | None = Field(
+        None,
+        description="Folder in which the page may train adapters on what was reviewed there; only with keys.",
+    )
+    train_threads: int = Field(1, ge=1, description="Threads that a training may have; it runs at the lowest priority.")
+    max_train_documents: int = Field(2_000, ge=1, description="Reviewed documents that are kept at most.")
+    max_train_chars: int = Field(10_000_000, ge=1, description="Characters of all reviewed documents at most.")
+
     @model_validator(mode="after")
     def _room_for_the_queue(self) -> Settings:
         if self.max_open_requests < self.queue_requests:

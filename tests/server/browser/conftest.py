@@ -146,7 +146,7 @@ class Watched:
     refusals_expected: bool
     problems: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
-    """Answers of 400 and more: a browser reports them as errors of the console, and some tests ask for them."""
+    """Answers of 400 and more, and none: a browser reports them as errors of the console; some tests ask for them."""
 
     def watch(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
@@ -159,7 +159,7 @@ class Watched:
 
     def _console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
-            refused = message.text.startswith("Failed to load resource: the server responded with a status of")
+            refused = message.text.startswith("Failed to load resource: ")
             (self.refusals if refused else self.problems).append(message.text)
 
     def _request(self, url: str) -> None:

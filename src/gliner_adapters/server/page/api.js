@@ -22,7 +22,7 @@ export function setKey(key) {
 /** Where a path of the interface lies, seen from the page. */
 export const address = (path) => new URL(path, document.baseURI).href;
 
-/** What the base is: {id, architecture, fingerprint, limits}. */
+/** What the base is: {id, architecture, fingerprint, training, limits}. */
 export const getBase = () => call("v1/base");
 
 /** The adapters that are there. */
@@ -31,14 +31,32 @@ export const getAdapters = async () => (await call("v1/adapters")).adapters;
 /** Annotate; the signal aborts it (then an AbortError is thrown). */
 export const annotate = (body, signal) => call("v1/annotate", body, signal);
 
-async function call(path, body, signal) {
+/** How the training stands: {state, data, job, progress, scores}. */
+export const getTraining = () => call("v1/training");
+
+/** Keep reviewed documents: {documents, labels, split}. */
+export const keepDocuments = (body) => call("v1/training/documents", body);
+
+/** Delete all that was kept. */
+export const forgetDocuments = () => call("v1/training/documents", null, undefined, "DELETE");
+
+/** Train an adapter; answers as getTraining does, and so do the next two. */
+export const startTraining = (body) => call("v1/training", body);
+
+/** Go on with a training that was interrupted. */
+export const resumeTraining = () => call("v1/training/resume", null, undefined, "POST");
+
+/** Cancel a training, or discard one that has ended. */
+export const cancelTraining = () => call("v1/training", null, undefined, "DELETE");
+
+async function call(path, body, signal, method = body ? "POST" : "GET") {
     const headers = { Accept: "application/json" };
     if (getKey()) headers.Authorization = `Bearer ${getKey()}`;
     if (body) headers["Content-Type"] = "application/json";
     let response;
     try {
-        const method = body ? "POST" : "GET";
-        response = await fetch(address(path), { method, headers, body: body && JSON.stringify(body), signal });
+        const content = body ? JSON.stringify(body) : undefined;
+        response = await fetch(address(path), { method, headers, body: content, signal });
     } catch (error) {
         if (error.name === "AbortError") throw error;
         throw new ApiError("The server cannot be reached. Is it running?");

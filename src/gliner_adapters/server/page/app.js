@@ -12,6 +12,7 @@ import { Result } from "./result.js";
 import { carryOver } from "./review.js";
 import { readInBatches } from "./reading.js";
 import { watchTheme } from "./theme.js";
+import { Training } from "./training.js";
 
 const EXAMPLE =
     "Metformin lowered HbA1c in patients with type 2 diabetes mellitus who carried a variant of SLC22A1. " +
@@ -25,6 +26,14 @@ const state = { adapters: [], limits: {}, running: null };
 const documents = new Documents((opened) => opened.some((each) => each.entities.length) && showFile());
 const chips = new Chips($("chips"), $("label"), () => {});
 const result = new Result(() => ask(true));
+const training = new Training({
+    reviewed,
+    chosen: () => chosenAdapters().map((each) => each.name),
+    adapters: loadAdapters,
+    kept: () => (result.unsaved = false),
+    beside,
+    openKey,
+});
 
 // What is asked
 
@@ -153,6 +162,7 @@ async function greet() {
         Object.assign(state, { limits: base.limits, adapters });
         drawAdapters();
         hideError();
+        await training.greet(base, adapters.map((each) => each.name));
     } catch (error) {
         showError(error, greet, openKey);
     }
@@ -171,9 +181,41 @@ function drawAdapters() {
     $("adapters").replaceChildren(...(rows.length ? rows : [none]));
 }
 
+/** Load the adapters anew; their names. */
+async function loadAdapters() {
+    state.adapters = await getAdapters();
+    drawAdapters();
+    return state.adapters.map((each) => each.name);
+}
+
 function openKey() {
     $("key").value = getKey() ?? "";
     $("key-dialog").showModal();
+}
+
+// What is learned
+
+/** What was reviewed, and for which labels: those that are shown, with the descriptions that they were found by. */
+function reviewed(all) {
+    const known = chosenAdapters().flatMap((each) => each.labels);
+    const described = known.map(({ name, description }) => [name, description]);
+    const descriptions = { ...Object.fromEntries(described), ...chips.value };
+    const shown = result.labels.filter((label) => !result.hidden.has(label));
+    const labels = Object.fromEntries(shown.map((label) => [label, descriptions[label] ?? null]));
+    const bare = result.reviewed(all).map(({ id, text, entities }) => {
+        return { id, text, entities: entities.map(({ start, end, label }) => ({ start, end, label })) };
+    });
+    return { documents: bare, labels };
+}
+
+/** Read with a new adapter and with what it is compared with, side by side. */
+async function beside(job) {
+    const names = [job.name, ...(job.beside ? [job.beside] : [])];
+    for (const box of document.querySelectorAll("#adapters input")) box.checked = names.includes(box.value);
+    if (job.beside) chips.set([]);
+    else if (!chips.labels.length) chips.set(job.labels);
+    await ask();
+    if (!$("compare").hidden && $("compare").ariaPressed !== "true") $("compare").click();
 }
 
 // What leaves

@@ -89,6 +89,11 @@ export class Result {
         });
     }
 
+    /** The same of the documents in which a person decided something, or of all. */
+    reviewed(all) {
+        return this.output.filter((_, index) => all || this.documents[index].entities.some(decided));
+    }
+
     /** How many decisions would be lost if these texts were shown instead. */
     lost(texts) {
         const gone = this.documents.filter((each, index) => each.text !== texts[index]);
