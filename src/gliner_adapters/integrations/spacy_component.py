@@ -135,9 +135,7 @@ class SpacyComponent:
         self._annotator, self._model = Annotator(model, **options), model
         self._labels = tuple(label.name for label in settings.label_list()) or names
 
-    def initialize(
-        self, get_examples: Callable[[], Iterable[Any]] | None = None, *, nlp: Any = None
-    ) -> None:
+    def initialize(self, get_examples: Callable[[], Iterable[Any]] | None = None, *, nlp: Any = None) -> None:
         """Load the model; nothing is learnt from examples.
 
         Args:
