@@ -29,7 +29,7 @@ export PIP_NO_INPUT := 1
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-jobs \
 	benchmark-jobs-kills benchmark-load benchmark-memory benchmark-merged \
 	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
-	benchmark-serving benchmark-speed benchmark-train-beside page-images documents clean
+	benchmark-serving benchmark-spacy benchmark-speed benchmark-train-beside page-images documents clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -143,6 +143,9 @@ benchmark-one-way: $(INSTALLED) ## Measure reading with one adapter through each
 
 benchmark-same-adapter: $(INSTALLED) ## Train on the same documents from every format and compare the adapters (minutes)
 	$(BIN)/python -m benchmark.same_adapter --output benchmark/results/formats/same-adapter.json $(ARGS)
+
+benchmark-spacy: $(INSTALLED) ## Measure reading in a spaCy pipeline against the annotator's stream
+	$(BIN)/python -m benchmark.spacy_pipe --output benchmark/results/spacy/pipe.json $(ARGS)
 
 benchmark-pubmed-reading: $(INSTALLED) ## Read a file of 30,000 PubMed articles on one core
 	$(BIN)/python -m benchmark.pubmed_reading --output benchmark/results/formats/pubmed.json $(ARGS)

@@ -29,7 +29,7 @@ LAYERS = (
     ("cli",),
     ("gliner_adapters",),
     ("server", "comparison"),
-    ("pretraining", "jobs"),
+    ("pretraining", "jobs", "integrations"),
     ("api",),
     ("annotate", "training"),
     ("adapters",),

@@ -1,0 +1,206 @@
+"""What a component reads with: found by its config, or in the folder of a pipeline that was saved.
+
+    cfg.json    the sources that the config named, and the fingerprint of the base
+    adapter/    the adapter, as everywhere; of a bi-encoder in its deployable form, which is all that reading needs
+
+The base is not copied: it is large, and known by its name. Its fingerprint tells whether it is the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakValueDictionary
+
+import srsly
+from pydantic import Field
+
+from gliner_adapters.errors import BaseModelError, DataError, GlinerAdaptersError
+from gliner_adapters.settings import Record
+from gliner_adapters.storage import storing
+
+if TYPE_CHECKING:
+    from gliner_adapters.adapters import TrainedAdapter
+    from gliner_adapters.integrations.spacy_settings import ComponentSettings
+    from gliner_adapters.model import Base
+
+ADAPTER = "adapter"
+FORMAT_VERSION = 1
+
+_bases: WeakValueDictionary[tuple[Any, ...], Base] = WeakValueDictionary()
+_lock = Lock()
+
+
+class State(Record):
+    """The content of `cfg.json`.
+
+    Attributes:
+        format_version: of the folder's layout.
+        adapter: what the config named when the pipeline was saved.
+        base: the base, as the config named it, or the adapter.
+        base_fingerprint: sha256 over its weights.
+    """
+
+    file: ClassVar[str] = "cfg.json"
+    noun: ClassVar[str] = "component of spaCy"
+    newest: ClassVar[int] = FORMAT_VERSION
+    error: ClassVar[type[GlinerAdaptersError]] = DataError
+
+    format_version: int = Field(FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
+    adapter: str | None
+    base: str
+    base_fingerprint: str
+
+
+def label_names(folder: str | Path) -> tuple[str, ...]:
+    """The names of an adapter's labels; its weights are not read.
+
+    Raises:
+        AdapterError: its configuration cannot be read.
+    """
+    from gliner_adapters.adapters import AdapterConfig
+
+    return tuple(entry.name for entry in AdapterConfig.read(Path(folder)).labels)
+
+
+def configured(settings: ComponentSettings) -> TrainedAdapter | Base:
+    """What the config names.
+
+    Raises:
+        AdapterError: there is no such adapter, or it does not fit the base.
+        BaseModelError: the base cannot be loaded.
+    """
+    from gliner_adapters.adapters.hub import adapter_folder
+
+    if settings.adapter is None:
+        assert settings.base is not None
+        return shared_base(settings.base, settings.revision, settings.device)
+    return _adapter(adapter_folder(settings.adapter), settings)
+
+
+def shared_base(name: str, revision: str | None, device: str, architecture: str = "bi") -> Base:
+    """A base, loaded once a process for all components that are alive.
+
+    Args:
+        name, revision, device, architecture: see :func:`~gliner_adapters.load_base`.
+
+    Raises:
+        BaseModelError: it cannot be loaded.
+        ConfigError: no such device here.
+    """
+    from gliner_adapters.model import load_base
+
+    key = (name, revision, device, architecture)
+    with _lock:
+        base = _bases.get(key)
+        if base is None:
+            base = _bases[key] = load_base(name, revision=revision, device=device, architecture=architecture)
+        return base
+
+
+def _adapter(folder: Path, settings: ComponentSettings) -> TrainedAdapter:
+    """An adapter in a folder, with the base of the config, or with its own."""
+    from gliner_adapters.adapters import AdapterConfig, load_adapter
+
+    known = AdapterConfig.read(folder).base
+    name, revision = (settings.base, settings.revision) if settings.base is not None else (known.id, known.revision)
+    return load_adapter(folder, shared_base(name, revision, settings.device, known.architecture))
+
+
+def write(folder: Path, settings: ComponentSettings, model: TrainedAdapter | Base, *, with_adapter: bool) -> None:
+    """Write what a component reads with into a folder.
+
+    Args:
+        folder: made if missing; what an earlier adapter left there is removed.
+        settings: the component's.
+        model: what it reads with.
+        with_adapter: write the adapter, too.
+
+    Raises:
+        StorageError: there is no room.
+    """
+    from gliner_adapters.adapters import TrainedAdapter, save_adapter
+    from gliner_adapters.adapters.config import CARD_FILE
+
+    trained = model if isinstance(model, TrainedAdapter) else None
+    base = trained.base if trained else model
+    with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / ADAPTER, ignore_errors=True)
+    if trained is not None and with_adapter:
+        saved = save_adapter(replace(trained), folder / ADAPTER, deployable=base.architecture == "bi")
+        if trained.folder is not None and (trained.folder / CARD_FILE).is_file():
+            shutil.copyfile(trained.folder / CARD_FILE, saved / CARD_FILE)
+    name = settings.base or (trained.config.base.id if trained else base.id)
+    State(adapter=settings.adapter, base=name, base_fingerprint=base.fingerprint).write(folder)
+
+
+def read(folder: Path, settings: ComponentSettings, *, with_adapter: bool) -> TrainedAdapter | Base:
+    """What a component reads with, from a folder or, where the config says otherwise by now, from there.
+
+    Args:
+        folder: that :func:`write` has written.
+        settings: the component's, maybe others than then.
+        with_adapter: take the adapter from the folder, if it is there.
+
+    Raises:
+        DataError: the folder holds something else.
+        AdapterError: the adapter cannot be read, or does not fit the base.
+        BaseModelError: the base cannot be loaded, or has other weights than then.
+    """
+    saved = State.read(folder)
+    if settings.adapter != saved.adapter:
+        return configured(settings)
+    if settings.adapter is not None:
+        here = folder / ADAPTER
+        return _adapter(here, settings) if with_adapter and here.is_dir() else configured(settings)
+    model = configured(settings)
+    if settings.base == saved.base and model.fingerprint != saved.base_fingerprint:
+        raise BaseModelError(
+            f"the base {saved.base} has other weights (fingerprint {model.fingerprint[:12]}) than when the pipeline "
+            f"was saved ({saved.base_fingerprint[:12]}); get that version of it, or name another base in the config"
+        )
+    return model
+
+
+def packed(save: Callable[[Path], None]) -> bytes:
+    """The files that a function writes into a folder, as bytes."""
+    with TemporaryDirectory() as place:
+        save(Path(place))
+        files = sorted(path for path in Path(place).rglob("*") if path.is_file())
+        content = {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
+    return bytes(srsly.msgpack_dumps(content))
+
+
+def unpacked(data: bytes, load: Callable[[Path], object]) -> None:
+    """Let a function load from a folder that has the files which :func:`packed` has packed.
+
+    Raises:
+        DataError: the bytes hold something else.
+    """
+    try:
+        content = srsly.msgpack_loads(data)
+    except Exception as error:  # whatever broken bytes make the library raise
+        raise DataError(f"not the bytes of this component: {type(error).__name__}") from None
+    if not isinstance(content, Mapping) or not all(map(_is_file, content.items())):
+        raise DataError("not the bytes of this component: expected names of files and their content")
+    with TemporaryDirectory() as place:
+        for name, raw in content.items():
+            path = Path(place, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(raw)
+        load(Path(place))
+
+
+def _is_file(entry: tuple[object, object]) -> bool:
+    """Whether a name lies within a folder, and has content."""
+    name, raw = entry
+    if not isinstance(name, str) or not isinstance(raw, bytes):
+        return False
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name
