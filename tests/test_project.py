@@ -38,7 +38,7 @@ LAYERS = (
     ("model", "provenance"),
     ("evaluation", "corpora"),
     ("documents",),
-    ("settings", "markdown", "locking", "extras"),
+    ("settings", "markdown", "locking", "extras", "plugins"),
     ("storage", "inputs", "_imports"),
     ("embedded_names", "errors", "_lazy", "_memory"),
 )
