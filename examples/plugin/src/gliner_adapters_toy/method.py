@@ -31,8 +31,8 @@ class LabelScale(Adapter):
 
     name = "label-scale"
     options_type = LabelScaleOptions
-    # The ingredient is one of those that only make label vectors (methods/base.py, PRODUCERS), so the deployable form of
-    # a bi-encoder's adapter leaves it out.
+    # The ingredient is one of those that only make label vectors (methods/base.py, PRODUCERS), so the deployable form
+    # of a bi-encoder's adapter leaves it out.
     learning_rates = {"label_transform": 1e-2}  # noqa: RUF012
 
     options: LabelScaleOptions
