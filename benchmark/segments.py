@@ -19,7 +19,7 @@ from benchmark.harness.script import Output, finish, origin, run
 from gliner_adapters.annotate import Annotator
 from gliner_adapters.cli import options as o
 from gliner_adapters.corpora import load_corpus
-from gliner_adapters.corpora.registry import corpus_infos
+from gliner_adapters.corpora.registry import builtin_infos
 from gliner_adapters.documents import Document
 from gliner_adapters.evaluation import above, best_threshold, keep_labels, score_documents
 from gliner_adapters.model import Base, load_base
@@ -34,7 +34,7 @@ SEGMENTS: tuple[Segment, ...] = ("sentence", "window")
 
 def corpora_of_abstracts() -> list[str]:
     """Corpora that come as whole abstracts with every type of their schema annotated, the made-up one left out."""
-    known = corpus_infos().values()
+    known = builtin_infos().values()
     return [info.name for info in known if info.format == "pubtator" and info.fully_annotated and info.use != "demo"]
 
 
@@ -67,7 +67,7 @@ def _row(base: Base, name: str, data_dir: Path | None, precision: Precision, lim
         "corpus": corpus.name,
         "split": split,
         "documents": len(gold),
-        "pretrained_on": corpus_infos()[corpus.name].use == "pretraining",
+        "pretrained_on": builtin_infos()[corpus.name].use == "pretraining",
     }
     for segment in SEGMENTS:
         annotator = Annotator(base, corpus.labels, threshold=READ_AT, segment=segment, precision=precision)

@@ -40,19 +40,11 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyBase]:
+def tiny() -> Callable[[str], TinyBase]:
     """Tiny random bases by recipe name (see `bases.RECIPES`), each built once."""
-    from bases import RECIPES, TinyBase, build_base
+    from gliner_adapters.testing import tiny_base
 
-    built: dict[str, TinyBase] = {}
-
-    def get(name: str) -> TinyBase:
-        if name not in built:
-            folder = build_base(RECIPES[name], tmp_path_factory.mktemp(name))
-            built[name] = TinyBase(RECIPES[name], folder)
-        return built[name]
-
-    return get
+    return tiny_base
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("gliner_adapters",),
-    ("server", "comparison"),
+    ("server", "comparison", "testing"),
     ("pretraining", "jobs", "integrations"),
     ("api",),
     ("annotate", "training"),
@@ -38,7 +38,7 @@ LAYERS = (
     ("model", "provenance"),
     ("evaluation", "corpora"),
     ("documents",),
-    ("settings", "markdown", "locking", "extras"),
+    ("settings", "markdown", "locking", "extras", "plugins"),
     ("storage", "inputs", "_imports"),
     ("embedded_names", "errors", "_lazy", "_memory"),
 )
@@ -388,14 +388,14 @@ def test_make_targets_that_documents_name_exist() -> None:
 
 
 def test_the_data_page_lists_every_corpus_and_format() -> None:
-    from gliner_adapters.corpora import corpus_infos
-    from gliner_adapters.documents import formats
+    from gliner_adapters.corpora import builtin_infos
+    from gliner_adapters.documents.formats import builtin_formats
 
     page = (PROJECT / "docs" / "data.md").read_text(encoding="utf-8")
     rows = {row[0]: row[1:] for row in re.findall(r"^\| `([\w-]+)` \| (.+?) \| (.+?) \|", page, re.MULTILINE)}
-    for info in corpus_infos().values():
+    for info in builtin_infos().values():
         assert rows[info.name] == (info.use, {"iob2": "IOB2", "pubtator": "PubTator"}[info.format]), info.name
-    for each in formats().values():
+    for each in builtin_formats().values():
         assert rows[each.name][0] == " ".join(f"`{ending}`" for ending in (*each.endings, *each.shared_endings))
 
 

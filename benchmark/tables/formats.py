@@ -6,8 +6,8 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from gliner_adapters.documents import Document, Entity, ReadOptions, ReadReport, WriteOptions, WriteReport, formats
-from gliner_adapters.documents.formats import Format
+from gliner_adapters.documents import Document, Entity, ReadOptions, ReadReport, WriteOptions, WriteReport
+from gliner_adapters.documents.formats import Format, builtin_formats
 from gliner_adapters.errors import DataError
 from gliner_adapters.markdown import markdown_table
 
@@ -54,7 +54,7 @@ PROBES: dict[str, tuple[Document, Callable[[Document], object]]] = {
 def format_table() -> str:
     """A Markdown table: each format with its endings, what it is, and what of :data:`PROBES` it keeps and loses."""
     rows = []
-    for name, each in formats().items():
+    for name, each in builtin_formats().items():
         endings = " ".join(f"`{ending}`" for ending in (*each.endings, *each.shared_endings))
         if each.readable and each.writable:
             kept = [what for what in PROBES if keeps(each, what)]

@@ -6,7 +6,7 @@ import gliner_adapters._imports  # noqa: F401 - first, for what it imports faste
 
 # isort: split
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from gliner_adapters.adapters import TrainedAdapter, describe, load_adapter, sav
 from gliner_adapters.adapters.config import CONFIG_FILE
 from gliner_adapters.annotate import Annotator
 from gliner_adapters.corpora import Corpus, load_corpus, split_documents
+from gliner_adapters.corpora.registry import corpus_package
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import (
@@ -34,7 +35,7 @@ from gliner_adapters.evaluation import (
 )
 from gliner_adapters.inputs import as_path, as_probability, described
 from gliner_adapters.locking import locked, refuse_locked
-from gliner_adapters.methods import Adapter, attach
+from gliner_adapters.methods import Adapter, attach, package_versions
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.passages import Losses
 from gliner_adapters.model.precision import Precision
@@ -146,7 +147,7 @@ def adapt(
         trained = _trained(adapter, base, corpus, len(documents), config, result, held_out)
         if state.is_main_process:
             save_adapter(trained, folder)
-            _write_run(run_folder, trained, config, result)
+            _write_run(run_folder, trained, config, result, packages_of(method, corpus))
         state.wait_for_everyone()
     return trained
 
@@ -215,7 +216,20 @@ def _trained(
     )
 
 
-def _write_run(run_folder: Path, trained: TrainedAdapter, config: TrainingConfig, result: TrainingResult) -> None:
+def packages_of(method: str, corpus: Corpus) -> dict[str, str]:
+    """Versions of the packages that brought a method or a corpus; none for this package's own."""
+    found = package_versions(method)
+    plugin = corpus_package(corpus.name) if corpus.info is not None else None
+    return found if plugin is None else {**found, plugin.package: plugin.version}
+
+
+def _write_run(
+    run_folder: Path,
+    trained: TrainedAdapter,
+    config: TrainingConfig,
+    result: TrainingResult,
+    packages: Mapping[str, str],
+) -> None:
     """Put the run on record and remove what only an unfinished one needs."""
     run = {
         "method": trained.config.method,
@@ -228,7 +242,7 @@ def _write_run(run_folder: Path, trained: TrainedAdapter, config: TrainingConfig
         "cost": result.cost.to_dict(),
         "left_out": vars(result.losses),
         "shipped_bytes": shipped_bytes(run_folder.parent),
-        **provenance(trained.base.device),
+        **provenance(trained.base.device, packages),
     }
     write_json(run_folder / RUN_FILE, run)
     _tidy(run_folder)
@@ -425,5 +439,5 @@ def _record(
         "peak_memory_mb": cost.get("peak_memory_mb"),
         "documents_per_second": round(rate, 1),
         "training_command": run.get("command"),
-        **provenance(model.base.device),
+        **provenance(model.base.device, packages_of(config.method, corpus)),
     }

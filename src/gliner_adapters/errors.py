@@ -36,6 +36,10 @@ class ConfigError(GlinerAdaptersError):
     """An option or a configuration file asks for something that does not exist or does not fit."""
 
 
+class PluginError(ConfigError):
+    """What another package adds cannot be used: two packages claim one name, or one cannot be imported. Names them."""
+
+
 class StorageError(GlinerAdaptersError):
     """A file cannot be written: no room, or no permission. What was there before is whole."""
 

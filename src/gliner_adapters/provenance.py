@@ -6,6 +6,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,19 @@ from typing import Any
 import torch
 
 
-def provenance(device: torch.device) -> dict[str, Any]:
-    """The command that runs, the library's version and commit, the device and what else decides a figure."""
+def provenance(device: torch.device, packages: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The command that runs, the library's version and commit, the device and what else decides a figure.
+
+    Args:
+        device: that computes.
+        packages: versions of packages that brought the method or the corpus.
+    """
     return {
         "command": command(),
         "version": version("gliner-adapters"),
         "commit": commit(),
         "device": device_name(device),
-        "versions": {name: version(name) for name in ("gliner", "torch", "transformers")},
+        "versions": {name: version(name) for name in ("gliner", "torch", "transformers")} | dict(packages or {}),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
 
 from bases import LABELS
@@ -12,6 +11,7 @@ from gliner_adapters.adapters import TrainedAdapter, describe
 from gliner_adapters.documents import Document, Label
 from gliner_adapters.methods import attach
 from gliner_adapters.model import Base
+from gliner_adapters.testing.lives import same_entities
 
 OTHERS = (Label("gene", "what is inherited"), Label("dose"), Label("patient", "a person who is treated"), Label("verb"))
 
@@ -76,5 +76,4 @@ def family(base: Base) -> dict[str, TrainedAdapter]:
 def assert_same(read: Document, expected: Document) -> None:
     """The same entities, with scores that differ by float rounding at most."""
     assert [e.key for e in read.entities] == [e.key for e in expected.entities]
-    scores = [pytest.approx(e.score, abs=1e-4) for e in expected.entities]
-    assert [e.score for e in read.entities] == scores
+    assert same_entities(read, expected)

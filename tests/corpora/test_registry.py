@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from gliner_adapters.corpora import corpus_info, corpus_infos, find_file, load_corpus
 from gliner_adapters.corpora.registry import DATA, CorpusInfo, read_info
 from gliner_adapters.documents import ReadReport
+from gliner_adapters.documents.formats import builtin_formats
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.testing.corpora import CORPUS_CHECKS, CorpusCase, check_entry
 
 NAMES = sorted(corpus_infos())
 PUBLISHED = [name for name in NAMES if corpus_info(name).source]
@@ -33,11 +36,7 @@ def test_the_corpora_that_must_be_there() -> None:
 def test_entries_are_written_out(name: str) -> None:
     info = corpus_info(name)
     assert (DATA / f"{name.replace('-', '_')}.json").is_file()
-    assert info.title
-    assert info.licence.name
-    assert info.citations or info.source is None
-    descriptions = [label.description for label in info.labels]
-    assert len(set(descriptions)) == len(descriptions)
+    assert info.format in builtin_formats()
     for label in info.labels:
         assert re.fullmatch(r"[A-Za-z]+([ -][A-Za-z]+)*", label.name), label.name
         assert 20 < len(label.description) < 200
@@ -99,6 +98,16 @@ def test_every_split_lies_there_as_pinned(name: str, data_dir: Path) -> None:
     info: CorpusInfo = corpus_info(name)
     for split in info.splits:
         assert find_file(info, split, data_dir).name.removesuffix(".gz") == info.file(split).path.removesuffix(".gz")
+
+
+@pytest.mark.parametrize("check", CORPUS_CHECKS, ids=lambda check: check.__name__)
+def test_the_sample_keeps_what_all_corpora_keep(check: Callable[[CorpusCase], None]) -> None:
+    check(CorpusCase("sample"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_entry_is_whole(name: str) -> None:
+    check_entry(CorpusCase(name))
 
 
 COUNTS = {

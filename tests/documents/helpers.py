@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import io
-
 from hypothesis import strategies as st
 
-from gliner_adapters.documents import (
-    Discontinuous,
-    Document,
-    Entity,
-    OnConflict,
-    ReadOptions,
-    ReadReport,
-    WriteOptions,
-    WriteReport,
-)
-from gliner_adapters.documents.formats import get_format
+from gliner_adapters.documents import Document, Entity
 from gliner_adapters.documents.words import joined_spans
+from gliner_adapters.testing.formats import read_bytes, write_bytes
+
+__all__ = ["any_documents", "identity", "read_bytes", "tagged_sentences", "write_bytes"]
 
 LABELS = ("Chemical", "Disease", "cell line", "GO:Process")
 
@@ -26,34 +17,6 @@ column_characters = st.characters(codec="utf-8", exclude_characters="\0\n\r\t")
 tokens = st.text(column_characters, min_size=1, max_size=6).filter(
     lambda token: " " not in token and token != "-DOCSTART-" and not token.startswith("\ufeff")
 )
-
-
-def read_bytes(
-    raw: bytes,
-    name: str,
-    *,
-    path: str = "file",
-    skip_bad: bool = False,
-    discontinuous: Discontinuous = "span",
-    report: ReadReport | None = None,
-) -> list[Document]:
-    reader = get_format(name)
-    counts = ReadReport() if report is None else report
-    options = ReadOptions(skip_bad=skip_bad, discontinuous=discontinuous)
-    return list(reader.read(io.BytesIO(raw), path, options=options, report=counts))
-
-
-def write_bytes(
-    documents: list[Document],
-    name: str,
-    *,
-    on_conflict: OnConflict = "error",
-    report: WriteReport | None = None,
-) -> bytes:
-    stream = io.BytesIO()
-    counts = WriteReport() if report is None else report
-    get_format(name).write(documents, stream, options=WriteOptions(on_conflict=on_conflict), report=counts)
-    return stream.getvalue()
 
 
 def identity(document: Document) -> tuple[object, ...]:

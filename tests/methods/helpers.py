@@ -8,17 +8,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from bases import LABELS, TinyBase, free
+from bases import LABELS, TinyBase
 from comparing import is_near
 from gliner_adapters.documents import Label
 from gliner_adapters.methods import Adapter, attach
-from gliner_adapters.model import Base, collate, forward, valid_spans
+from gliner_adapters.model import Base
 from gliner_adapters.model.encode import label_vectors
 from gliner_adapters.model.fingerprint import fingerprint
-from gliner_adapters.model.parts import Parts
-from gliner_adapters.model.passages import Segmenter
+from gliner_adapters.testing.cases import logits_of, quiet, scores, unlike
 from gliner_adapters.training import train
 from training.toy import quick, toy_corpus
+
+__all__ = ["in_company_as_alone", "learns", "logits_of", "on", "quiet", "renamed", "scores", "unlike", "vectors"]
 
 
 def on(*names: str) -> pytest.MarkDecorator:
@@ -37,33 +38,6 @@ def learns(tiny_base: TinyBase, adapter: Adapter, folder: Path, **rates: float) 
     assert fingerprint(base.network.state_dict()) == weights
 
 
-def logits_of(
-    base: Base, parts: Parts, style: str = "name", labels: tuple[Label, ...] = LABELS, reserve: int = 0
-) -> Tensor:
-    """``(S, C)`` logits of the spans of all texts; the labels are read unless the parts hold their vectors."""
-    bi = base.architecture == "bi"
-    batch = collate(
-        Segmenter(base, labels, "window", style, reserve=reserve).passages(free()),
-        base.text_tokens,
-        None if bi else base.prompt(labels, style),
-        base.config.subtoken_pooling,
-    )
-    inputs = base.label_inputs(labels, style) if parts.label_vectors is None and bi else None
-    logits = forward(parts, batch, inputs, base.max_width, base.config.subtoken_pooling)
-    return logits[valid_spans(batch.lengths, base.max_width)]
-
-
-def scores(base: Base, adapter: Adapter, parts: Parts) -> Tensor:
-    """The logits of some parts, on what an adapter reads."""
-    return logits_of(base, parts, adapter.options.label_style, adapter.labels, adapter.text_overhead())
-
-
-@torch.no_grad()
-def quiet(base: Base, adapter: Adapter) -> Tensor:
-    """The adapter's logits without dropout."""
-    return scores(base, adapter, adapter.eval().plug(base))
-
-
 @torch.no_grad()
 def vectors(base: Base, adapter: Adapter) -> Tensor:
     """``(C, D)`` label vectors of a bi-encoder's adapter, not baked."""
@@ -76,15 +50,6 @@ def in_company_as_alone(base: Base, method: str, options: dict[str, object]) -> 
     together = vectors(base, unlike(attach(method, base, LABELS, options)))
     alone = [vectors(base, unlike(attach(method, base, [label], options)))[0] for label in LABELS]
     return is_near(together, torch.stack(alone))
-
-
-@torch.no_grad()
-def unlike(adapter: Adapter, by: float = 0.1) -> Adapter:
-    """The adapter after something like training: each trained parameter is elsewhere, in the same way each time."""
-    generator = torch.Generator().manual_seed(4)
-    for parameter in adapter.trained().values():
-        parameter.add_(by * torch.randn(parameter.shape, generator=generator))
-    return adapter
 
 
 def renamed(**descriptions: str) -> tuple[Label, ...]:

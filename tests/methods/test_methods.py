@@ -1,26 +1,25 @@
-"""What every technique must keep, over every technique and every kind of base.
+"""What every technique must keep (`gliner_adapters.testing`), over every technique and every kind of base.
 
 A new technique is covered by existing.
 """
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from bases import LABELS, PLAIN, RECIPES, TEXTS, TinyBase, free
+from bases import LABELS, PLAIN, RECIPES, TinyBase
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.methods import METHODS, Adapter, attach, get_method
-from gliner_adapters.methods.base import PRODUCERS
-from gliner_adapters.model import Base
-from gliner_adapters.model.passages import Segmenter
-from methods.helpers import logits_of, quiet, scores, unlike
-from parts_reader import PartsReader
+from gliner_adapters.methods import METHODS, attach, get_method
+from gliner_adapters.testing import METHOD_CHECKS, MethodCase
+from gliner_adapters.testing.lives import check_deployable, check_resuming, check_saving, check_serving, check_training
+from gliner_adapters.testing.methods import check_baking, check_start
+from methods.helpers import logits_of, quiet
 
 #: Every technique on every base that it works on.
 FITTING = [
@@ -29,22 +28,41 @@ FITTING = [
     for recipe in RECIPES
     if RECIPES[recipe].architecture in METHODS[method].architectures
 ]
-every_combination = pytest.mark.parametrize(("method", "tiny_base"), FITTING, indirect=["tiny_base"])
-TRAINING = [combination for combination in FITTING if combination.values[0] != "zero-shot"]
-every_training = pytest.mark.parametrize(("method", "tiny_base"), TRAINING, indirect=["tiny_base"])
-on_a_bi_encoder = pytest.mark.parametrize(
-    ("method", "tiny_base"),
-    [combination for combination in FITTING if combination.values[1] in ("bi-bert", "bi-deberta-conv")],
-    indirect=["tiny_base"],
-)
+#: These depend on an encoder's type no further than these bases show.
+ENOUGH = {
+    check_baking: ("bi-bert", "bi-deberta-conv", "uni-bert"),
+    check_serving: PLAIN,
+    check_training: PLAIN,
+    check_resuming: PLAIN,
+    check_saving: (),  # in tests/adapters
+    check_deployable: (),
+}
+CHECKED = [
+    pytest.param(check, method, base, id=f"{check.__name__.removeprefix('check_')}-{method}-{base}")
+    for check in METHOD_CHECKS
+    for method, base in (each.values for each in FITTING)
+    if base in ENOUGH.get(check, RECIPES)
+]
 
 
-@every_combination
-def test_a_fresh_adapter_changes_nothing_or_says_so(method: str, tiny_base: TinyBase) -> None:
-    """The base's own logits, with the labels read in the technique's way (names or descriptions)."""
+@pytest.mark.parametrize(("check", "method", "tiny_base"), CHECKED, indirect=["tiny_base"])
+def test_every_method_keeps_what_all_keep(
+    check: Callable[[MethodCase], None], method: str, tiny_base: TinyBase
+) -> None:
+    check(MethodCase(tiny_base.base, method, where=tiny_base.recipe.name))
+
+
+@pytest.mark.parametrize("tiny_base", RECIPES, indirect=True)
+def test_full_and_heads_train_all_that_a_pass_reaches(tiny_base: TinyBase) -> None:
     base = tiny_base.base
-    adapter = attach(method, base, LABELS)
-    assert adapter.starts_as_base == same_as_the_base(base, adapter)
+
+    def trained(method: str) -> int:
+        return sum(p.numel() for p in attach(method, base, LABELS).trained().values())
+
+    idle = sum(p.numel() for n, p in base.network.named_parameters() if ".pooler." in n or ".project_first." in n)
+    assert trained("full") == base.parameters - idle
+    heads = [*base.parts.span_head.named_parameters(), *base.parts.label_head.named_parameters()]
+    assert trained("heads") == sum(p.numel() for name, p in heads if ".project_first." not in name)
 
 
 @pytest.mark.parametrize(
@@ -59,170 +77,8 @@ def test_a_fresh_adapter_changes_nothing_or_says_so(method: str, tiny_base: Tiny
     indirect=["tiny_base"],
 )
 def test_options_that_start_elsewhere(method: str, options: dict[str, Any], tiny_base: TinyBase) -> None:
-    base = tiny_base.base
-    adapter = attach(method, base, LABELS, options)
-    assert not adapter.starts_as_base
-    assert not same_as_the_base(base, adapter)
-
-
-def same_as_the_base(base: Base, adapter: Adapter) -> bool:
-    with torch.no_grad():
-        return torch.equal(quiet(base, adapter), scores(base, adapter, base.parts))
-
-
-@every_combination
-@pytest.mark.parametrize("style", ["name", "description", "name: description"])
-def test_the_label_style_is_what_is_read(method: str, tiny_base: TinyBase, style: str) -> None:
-    base = tiny_base.base
-    adapter = attach(method, base, LABELS, {"label_style": style})
-    read = {
-        "name": [label.name for label in LABELS],
-        "description": [label.description or "" for label in LABELS],
-        "name: description": [f"{label.name}: {label.description}" for label in LABELS],
-    }[style]
-    named = tuple(Label(text, label.description) for text, label in zip(read, LABELS, strict=True))
-    if adapter.starts_as_base:
-        with torch.no_grad():
-            expected = logits_of(base, base.parts, "name", named)
-    else:  # what it adds may be made from the descriptions, which stay
-        expected = quiet(base, attach(method, base, named, {"label_style": "name"}))
-    assert torch.equal(quiet(base, adapter), expected)
-
-
-@every_training
-def test_what_is_trained_gets_a_gradient_and_nothing_else(method: str, tiny_base: TinyBase) -> None:
-    """Seen a step into training: what starts behind a zero (LoRA's A, what a gate lets in) gets its gradient then."""
-    base = copy.deepcopy(tiny_base.base)
-    adapter = unlike(attach(method, base, LABELS)).eval()
-    scores(base, adapter, adapter.parts(base.parts)).square().sum().backward()
-    trained = adapter.trained()
-    assert trained
-    without = [name for name, p in trained.items() if p.grad is None or not p.grad.abs().sum() > 0]
-    assert not without
-    others = {n: p for n, p in adapter.named_parameters() if n not in trained} | dict(base.network.named_parameters())
-    assert not [name for name, p in others.items() if p.requires_grad or p.grad is not None]
-    assert not [name for name in trained if ".pooler." in f".{name}"]
-
-
-@every_combination
-def test_ingredients_add_up(method: str, tiny_base: TinyBase) -> None:
-    base = tiny_base.base
-    adapter = attach(method, base, LABELS)
-    ingredients = adapter.ingredients()
-    assert set(ingredients) <= set(adapter.learning_rates), "each ingredient has a learning rate"
-    counted = [id(p) for parameters in ingredients.values() for p in parameters]
-    assert sorted(counted) == sorted(id(p) for p in adapter.trained().values())
-    own = {id(p) for p in base.network.parameters()}
-    assert not own & set(counted), "an adapter trains copies, never the base"
-    total = sum(p.numel() for p in adapter.trained().values())
-    if method == "full":
-        idle = sum(p.numel() for n, p in base.network.named_parameters() if ".pooler." in n or ".project_first." in n)
-        assert total == base.parameters - idle
-    elif method == "heads":
-        heads = [*base.parts.span_head.named_parameters(), *base.parts.label_head.named_parameters()]
-        assert total == sum(p.numel() for name, p in heads if ".project_first." not in name)
-
-
-@every_training
-def test_a_trained_adapter_leaves_the_base_alone(method: str, tiny_base: TinyBase) -> None:
-    base = tiny_base.base
-    with torch.no_grad():
-        before = logits_of(base, base.parts, "name")
-    adapter = attach(method, base, LABELS)
-    fresh = quiet(base, adapter)
-    assert not torch.equal(quiet(base, unlike(adapter)), fresh)
-    with torch.no_grad():
-        assert torch.equal(logits_of(base, base.parts, "name"), before)
-
-
-@every_combination
-def test_leaves_text_alone_is_the_truth(method: str, tiny_base: TinyBase) -> None:
-    """Word vectors are the base's exactly where the technique says so, whatever it has trained."""
-    base = tiny_base.base
-    adapter = unlike(attach(method, base, LABELS)).eval()
-    predictors = [PartsReader(base, parts, LABELS) for parts in (base.parts, adapter.parts(base.parts))]
-    passages = Segmenter(base, LABELS, "window", reserve=adapter.text_overhead()).passages(free())
-    words = [predictor.encode(predictor.collate(passages)).words for predictor in predictors]
-    assert torch.equal(*words) == adapter.leaves_text_alone(base)
-
-
-@on_a_bi_encoder
-@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
-def test_baked_equals_unbaked(method: str, tiny_base: TinyBase, training: bool) -> None:
-    base = tiny_base.base
-    adapter = unlike(attach(method, base, LABELS))
-    expected = quiet(base, adapter)
-    adapter.train(training)
-    assert adapter.bake(base) is adapter
-    assert adapter.training == training
-    assert adapter.baked is not None
-    assert adapter.baked.shape == (len(LABELS), base.hidden_size)
-    assert not adapter.baked.requires_grad
-    assert "baked" not in adapter.trained()
-    assert adapter.label_inputs(base) is None
-    parts = adapter.plug(base)
-    assert (parts.label_encoder, parts.label_head) == (None, None)
-    assert torch.equal(quiet(base, adapter), expected)
-    assert adapter.unbake().baked is None
-    assert torch.equal(quiet(base, adapter), expected)
-
-
-@on_a_bi_encoder
-def test_baking_again_follows_the_weights(method: str, tiny_base: TinyBase) -> None:
-    base = tiny_base.base
-    adapter = attach(method, base, LABELS).bake(base)
-    unlike(adapter).bake(base)
-    baked = quiet(base, adapter)
-    assert torch.equal(baked, quiet(base, adapter.unbake()))
-
-
-@on_a_bi_encoder
-def test_producers_can_go_once_baked(method: str, tiny_base: TinyBase) -> None:
-    base = tiny_base.base
-    adapter = unlike(attach(method, base, LABELS))
-    with pytest.raises(ConfigError, match="not baked"):
-        adapter.drop_producers()
-    expected = quiet(base, adapter)
-    adapter.bake(base)
-    before = set(adapter.ingredients())
-    assert adapter.drop_producers() is adapter
-    assert set(adapter.ingredients()) == before - set(PRODUCERS)
-    assert torch.equal(quiet(base, adapter), expected)
-    for impossible in (adapter.unbake, lambda: adapter.bake(base)):
-        with pytest.raises(ConfigError, match="deployable form"):
-            impossible()
-    assert torch.equal(quiet(base, adapter), expected), "a refusal changes nothing"
-
-
-@pytest.mark.parametrize("tiny_base", ["uni-bert"], indirect=True)
-@pytest.mark.parametrize("method", [m for m in sorted(METHODS) if "uni" in METHODS[m].architectures])
-def test_a_uni_encoder_has_nothing_to_bake(method: str, tiny_base: TinyBase) -> None:
-    """Its label vectors depend on the text."""
-    adapter = attach(method, tiny_base.base, LABELS).bake(tiny_base.base)
-    assert adapter.baked is None
-    assert adapter.label_inputs(tiny_base.base) is None
-
-
-@every_combination
-def test_entities_do_not_depend_on_the_batch(method: str, tiny_base: TinyBase) -> None:
-    base = tiny_base.base
-    adapter = unlike(attach(method, base, LABELS), 0.01).eval().bake(base)  # so that scores still spread
-
-    def read(texts: list[str], passages: int) -> list[list[tuple[int, int, str]]]:
-        predictor = PartsReader(
-            base,
-            adapter.plug(base),
-            LABELS,
-            label_style=adapter.options.label_style,
-            reserve=adapter.text_overhead(),
-            max_passages=passages,
-        )
-        return [[e.key for e in d.entities] for d in predictor.annotate(free(texts), 0.5)[0]]
-
-    together = read(list(TEXTS), 32)
-    assert any(together)
-    assert together == [found for text in TEXTS for found in read([text], 1)]
-    assert together == read(list(reversed(TEXTS)), 3)[::-1]
+    assert not attach(method, tiny_base.base, LABELS, options).starts_as_base
+    check_start(MethodCase(tiny_base.base, method, options))
 
 
 @pytest.mark.parametrize("tiny_base", ["bi-bert"], indirect=True)

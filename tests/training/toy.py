@@ -1,4 +1,4 @@
-"""A toy corpus that a tiny base learns by heart, and runs that a test can kill."""
+"""Runs on the toy corpus that a test can kill."""
 
 from __future__ import annotations
 
@@ -14,56 +14,13 @@ import torch
 from safetensors.torch import save_file
 
 from bases import LABELS
-from gliner_adapters.documents import Document, Entity
+from gliner_adapters.documents import Document
 from gliner_adapters.methods import attach
 from gliner_adapters.model import load_base
+from gliner_adapters.testing.toys import Stopper, quick, snapshot, tensors_equal, toy_corpus
 from gliner_adapters.training import Reporter, TrainingConfig, train
 
-CHEMICALS = ("aspirin", "cisplatin", "naloxone", "lithium", "methotrexate")
-DISEASES = ("asthma", "hepatitis", "renal failure", "tremor")
-CELLS = ("HeLa", "K562", "Jurkat cells")
-PATTERNS = (
-    "{chemical} was given for {disease}.",
-    "Patients with {disease} received {chemical}; most of them had no {chemical} before.",
-    "The {cell line} line was exposed to {chemical} for 24 h.",
-    "{disease} is not a disease of {cell line}, as was shown in 12 patients.",
-)
-
-
-def toy_corpus(sentences: int = 20) -> list[Document]:
-    """Sentences with every mention of the three labels annotated."""
-    documents = []
-    for number in range(sentences):
-        fillers = {
-            "{chemical}": CHEMICALS[number % len(CHEMICALS)],
-            "{disease}": DISEASES[number % len(DISEASES)],
-            "{cell line}": CELLS[number % len(CELLS)],
-        }
-        text, entities = PATTERNS[number % len(PATTERNS)], []
-        while slots := [(text.index(slot), slot) for slot in fillers if slot in text]:
-            start, slot = min(slots)
-            text = text.replace(slot, fillers[slot], 1)
-            entities.append(Entity(start, start + len(fillers[slot]), slot.strip("{}")))
-        documents.append(Document(text, entities))
-    return documents
-
-
-def quick(**changes: Any) -> TrainingConfig:
-    """A short run in exact arithmetic."""
-    return TrainingConfig(**{"epochs": 3, "batch_size": 6, "precision": "fp32", "warmup": 0.2, **changes})
-
-
-class Stopper(Reporter):
-    """Ends a run from within, at a step."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__(quiet=True)
-        self.step = step
-
-    def advance(self, steps: int, sentences: int, loss: float | None = None) -> None:
-        super().advance(steps, sentences, loss)
-        if self.what == "training" and self.done == self.step:
-            raise KeyboardInterrupt
+__all__ = ["Stopper", "numbered", "outcome", "quick", "run_toy", "snapshot", "tensors_equal", "toy_corpus"]
 
 
 class Killer(Reporter):
@@ -138,16 +95,6 @@ def _die_after_rename(number: int) -> None:
         return moved
 
     Path.rename = doomed  # type: ignore[method-assign,assignment]
-
-
-def tensors_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    """Whether two adapters hold the same bytes."""
-    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def snapshot(adapter: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Copies of all trained tensors."""
-    return {name: p.detach().clone() for name, p in adapter.named_parameters() if p.requires_grad}
 
 
 def numbered(documents: Sequence[Document]) -> list[Document]:

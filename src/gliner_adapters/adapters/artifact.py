@@ -36,10 +36,11 @@ from gliner_adapters.adapters.config import (
     check_weights,
 )
 from gliner_adapters.adapters.hub import Push, adapter_folder, push_adapter
+from gliner_adapters.adapters.packages import check_plugins
 from gliner_adapters.adapters.peft_format import clear_peft, write_peft
 from gliner_adapters.errors import AdapterError, ConfigError
 from gliner_adapters.inputs import as_path
-from gliner_adapters.methods import Adapter, attach
+from gliner_adapters.methods import Adapter, attach, package_versions, plugins_of
 from gliner_adapters.methods.base import PRODUCERS
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.fingerprint import file_sha256
@@ -147,6 +148,7 @@ def describe(
     config = AdapterConfig(
         method=adapter.name,
         options=adapter.options.model_dump(),
+        plugins={method: plugin.package for method, plugin in plugins_of(adapter.name).items()},
         base=BaseReference(
             id=base.id,
             revision=base.revision,
@@ -161,7 +163,7 @@ def describe(
         trained_parameters=sum(p.numel() for p in adapter.trained().values()),
         trained_on=trained_on or {},
         metrics=metrics or {},
-        versions={name: version(name) for name in _made_with(adapter)},
+        versions={name: version(name) for name in _made_with(adapter)} | package_versions(adapter.name),
     )
     return TrainedAdapter(adapter, base, config)
 
@@ -243,6 +245,7 @@ def load_adapter(
     """
     folder = adapter_folder(source, revision)
     config = AdapterConfig.read(folder)
+    check_plugins(config, folder)
     if base is None:
         base = load_base(
             config.base.id,

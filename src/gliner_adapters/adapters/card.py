@@ -40,6 +40,7 @@ def model_card(config: AdapterConfig, deltas: Sequence[str] = (), fields: CardFi
         _summary(config),
         "## Use",
         _use(config, fields.repository or PLACE),
+        *_install(config),
         *_for_peft(deltas),
         "## Labels",
         markdown_table(["label", "description"], [[e.name, e.description or ""] for e in config.labels]),
@@ -56,12 +57,27 @@ def _summary(config: AdapterConfig) -> str:
     share = 100 * config.trained_parameters / config.base.parameters
     text = (
         f"An adapter for [GLiNER](https://github.com/urchade/GLiNER) made with `gliner-adapters`, method "
-        f"`{config.method}`: {config.trained_parameters:,} trained parameters, {share:.1f}% of the base's "
-        f"{config.base.parameters:,}."
+        f"`{config.method}`{_brought(config)}: {config.trained_parameters:,} trained parameters, {share:.1f}% of the "
+        f"base's {config.base.parameters:,}."
     )
     if config.deployable:
         text += " This is the deployable form: it holds what inference needs and cannot be trained further."
     return text
+
+
+def _brought(config: AdapterConfig) -> str:
+    """The packages that brought the method."""
+    if not config.plugins:
+        return ""
+    if list(config.plugins) == [config.method]:
+        return f" of the package `{config.plugins[config.method]}`"
+    told = (f"`{method}` of the package `{package}`" for method, package in config.plugins.items())
+    return f" ({', '.join(told)})"
+
+
+def _install(config: AdapterConfig) -> list[str]:
+    packages = " and ".join(f"`{package}`" for package in dict.fromkeys(config.plugins.values()))
+    return [f"Reading with it needs {packages} beside `gliner-adapters`."] if packages else []
 
 
 def _use(config: AdapterConfig, place: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,6 +44,10 @@ class LabelEntry(_Strict):
         return Label(self.name, self.description)
 
 
+Package = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+"""A distribution's name: it stands in a message about what to install, so nothing else may stand there."""
+
+
 class AdapterConfig(Record):
     """The content of `adapter_config.json`.
 
@@ -51,6 +55,7 @@ class AdapterConfig(Record):
         format_version: of the folder's layout.
         method: the technique, or techniques joined by ``+``.
         options: the technique's hyper-parameters.
+        plugins: the packages that brought the method, or members of it, by their names; none for this package's own.
         base: which base it fits.
         labels: what it finds, in the order of its label vectors.
         deployable: only what inference needs is there; such an adapter cannot be trained further.
@@ -72,6 +77,7 @@ class AdapterConfig(Record):
     format_version: int = Field(FORMAT_VERSION, ge=1, le=FORMAT_VERSION)
     method: str
     options: dict[str, Any] = Field(default_factory=dict)
+    plugins: dict[str, Package] = Field(default_factory=dict)
     base: BaseReference
     labels: list[LabelEntry]
     deployable: bool = False

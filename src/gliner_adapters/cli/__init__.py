@@ -25,6 +25,7 @@ from gliner_adapters.cli.convert import convert
 from gliner_adapters.cli.demo import demo
 from gliner_adapters.cli.evaluate import evaluate
 from gliner_adapters.cli.export import export
+from gliner_adapters.cli.known import formats, methods
 from gliner_adapters.cli.pretrain import pretrain
 from gliner_adapters.cli.serve import CONTEXT as SERVE_CONTEXT
 from gliner_adapters.cli.serve import serve
@@ -66,6 +67,8 @@ app.command()(compare)
 app.command()(annotate)
 app.command(context_settings=SERVE_CONTEXT)(serve)
 app.command()(convert)
+app.command()(methods)
+app.command()(formats)
 app.command()(export)
 app.command()(pretrain)
 app.add_typer(corpora.app, name="corpora")

@@ -41,6 +41,11 @@ def show(
     size = sum(path.stat().st_size for path in folder.glob("adapter_*"))
     rows = {
         "method": config.method + (" (deployable form)" if config.deployable else ""),
+        **(
+            {"plugins": "\n".join(f"{m} of {package}" for m, package in config.plugins.items())}
+            if config.plugins
+            else {}
+        ),
         "base": f"{config.base.id} ({config.base.architecture}-encoder, {config.base.fingerprint[:12]})",
         "labels": "\n".join(f"{e.name}: {e.description}" if e.description else e.name for e in config.labels),
         "threshold": f"{config.threshold:g}",

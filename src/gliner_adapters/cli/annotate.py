@@ -13,18 +13,18 @@ from gliner_adapters.cli import options as o
 from gliner_adapters.cli.reading_progress import ReadingProgress
 from gliner_adapters.cli.signals import Terminated
 from gliner_adapters.documents import Document, Label, WriteReport, read_documents, write_documents, written_format
-from gliner_adapters.documents.formats import check_writable, formats
+from gliner_adapters.documents.formats import builtin_formats, check_writable
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.runtimes import Runtime
 
 if TYPE_CHECKING:
     from gliner_adapters.annotate import Annotator
 
-_NAMES = ", ".join(name for name, each in formats().items() if each.readable)
+_NAMES = ", ".join(name for name, each in builtin_formats().items() if each.readable) + ", or another package's"
 
 #: Coloured text, in the place of a format.
 TERMINAL = "terminal"
-_FORMATS = ", ".join(name for name, each in formats().items() if each.writable)
+_FORMATS = ", ".join(name for name, each in builtin_formats().items() if each.writable) + ", or another package's"
 
 
 def annotate(

@@ -11,14 +11,13 @@ from gliner_adapters.cli import options as o
 from gliner_adapters.documents import (
     ReadReport,
     WriteReport,
-    formats,
     read_documents,
     write_documents,
     written_format,
 )
-from gliner_adapters.documents.formats import get_format
+from gliner_adapters.documents.formats import builtin_formats, get_format
 
-_NAMES = ", ".join(formats())
+_NAMES = ", ".join(builtin_formats()) + ", or another package's"
 
 
 class OnConflictChoice(str, Enum):

@@ -21,7 +21,8 @@ from gliner_adapters.corpora import (
     fetch_corpus,
     load_corpus,
 )
-from gliner_adapters.corpora.registry import RAW_URL
+from gliner_adapters.corpora.info import RAW_URL
+from gliner_adapters.corpora.registry import corpus_package, packaged_corpus
 from gliner_adapters.errors import ConfigError
 
 app = typer.Typer(
@@ -42,7 +43,8 @@ def list_corpora(as_json: AsJson = False) -> None:
 
     **benchmark**: score on it. **pretraining**: train bases on it. **held-out**: never train on it.
     **demo**: shipped with the package. `--json` prints all there is to know, such as descriptions of the
-    types, checksums and papers to cite. Your own data needs no entry: see `gliner-adapters adapt --help`.
+    types, checksums and papers to cite. Corpora of other packages stand among them, with the package.
+    Your own data needs no entry: see `gliner-adapters adapt --help`.
 
     Example:
 
@@ -52,10 +54,12 @@ def list_corpora(as_json: AsJson = False) -> None:
     if as_json:
         _print_json([_description(info) for info in infos])
         return
-    table = Table("name", "use", "splits", "types", "licence", "what it is")
+    others = {info.name: _package(info) for info in infos}
+    of = ["package"] if any(others.values()) else []
+    table = Table("name", "use", "splits", "types", "licence", "what it is", *of)
     for info in infos:
-        splits = " ".join(info.splits)
-        table.add_row(info.name, info.use, splits, _types(info), info.licence.name, info.title)
+        row = [info.name, info.use, " ".join(info.splits), _types(info), info.licence.name, info.title]
+        table.add_row(*row, *([others[info.name]] if of else []))
     Console().print(table)
 
 
@@ -119,8 +123,15 @@ def stats(
         )
 
 
+def _package(info: CorpusInfo) -> str | None:
+    """The package that brings a corpus, with its version; ``None`` if it is this one."""
+    plugin = corpus_package(info.name) if packaged_corpus(info) is not None else None
+    return None if plugin is None else f"{plugin.package} {plugin.version}"
+
+
 def _description(info: CorpusInfo) -> dict[str, Any]:
     data = info.model_dump(mode="json")
+    data["package"] = _package(info)
     data["urls"] = {split: info.url(split) for split in info.splits}
     return data
 

@@ -17,7 +17,7 @@ from gliner_adapters.corpora.checking import CheckReport, Finding, MendReport
 from gliner_adapters.corpora.checking.check import MAX_WIDTH
 from gliner_adapters.corpora.load import LABELS_FILE, files_of_splits, split_of
 from gliner_adapters.documents import Document, ReadReport, detect_format, read_documents, write_documents
-from gliner_adapters.documents.formats import formats, get_format
+from gliner_adapters.documents.formats import builtin_formats, get_format
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.storage import write_text
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     help="Your own data: look at it before training, mend it, part it into splits.",
 )
 
-_NAMES = ", ".join(formats())
+_NAMES = ", ".join(builtin_formats()) + ", or another package's"
 From = Annotated[
     str | None, typer.Option("--from", help=f"Format of the files ({_NAMES}); else by ending and content.")
 ]

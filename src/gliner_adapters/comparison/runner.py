@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 
 from gliner_adapters.adapters import TrainedAdapter, load_adapter, save_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE
-from gliner_adapters.api import adapt, evaluate, shipped_bytes, unfinished
+from gliner_adapters.api import adapt, evaluate, packages_of, shipped_bytes, unfinished
 from gliner_adapters.comparison.found import write_found
 from gliner_adapters.comparison.measures import MEASURES, Measure
 from gliner_adapters.comparison.plan import PlannedBase
@@ -167,7 +167,7 @@ def write_measure(
 def _train_and_score(spec: RunSpec, folder: Path, base: Base, corpus: Corpus, store: FeatureStore | None) -> None:
     """What scores need, `metrics.json` last."""
     folder.mkdir(parents=True, exist_ok=True)
-    origin = {"base_fingerprint": base.fingerprint, **provenance(base.device)}
+    origin = {"base_fingerprint": base.fingerprint, **provenance(base.device, packages_of(spec.method, corpus))}
     write_json(folder / SPEC_FILE, {"name": spec.name, "digest": spec.digest, "spec": spec.model_dump(), **origin})
     adapter = folder / ADAPTER_FOLDER
     if unfinished(adapter) or not (adapter / CONFIG_FILE).is_file():

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gliner_adapters.corpora.info import SPLITS, CorpusInfo
 from gliner_adapters.corpora.neighbours import aligned, marked, with_neighbours
-from gliner_adapters.corpora.registry import SPLITS, CorpusInfo
 from gliner_adapters.documents import (
     Document,
     Label,
@@ -49,6 +49,7 @@ class Corpus:
         tag_names: Sequence[str] = (),
         documents: Mapping[str, Iterable[Document]] | None = None,
         abstracts: Callable[[], Corpus] | None = None,
+        loader: Callable[[Path], Iterable[Document]] | None = None,
     ) -> None:
         """Put a corpus together; ``load_corpus`` and ``user_corpus`` are the usual ways.
 
@@ -64,6 +65,7 @@ class Corpus:
             tag_names: names of tags that the files give as numbers.
             documents: documents of each split, in the place of files.
             abstracts: loads the corpus that holds the same text in whole abstracts, where the files do not mark them.
+            loader: reads a file, in the place of a format.
         """
         self.name = name
         self.info = info
@@ -71,7 +73,7 @@ class Corpus:
         self._format = format
         self._columns, self._tag_names = tuple(columns), tuple(tag_names)
         self._documents: dict[str, list[Document]] = {}
-        self._abstracts = abstracts
+        self._abstracts, self._loader = abstracts, loader
         given = files if documents is None else documents
         self._held = {} if documents is None else {each: list(documents[each]) for each in SPLITS if each in documents}
         if not given or set(given) - set(SPLITS):
@@ -142,6 +144,8 @@ class Corpus:
         documents: Iterable[Document]
         if self._held:
             documents = self._held[split]
+        elif self._loader is not None:
+            documents = self._loader(self.files[split])
         else:
             documents = read_documents(
                 self.files[split], self._format, columns=self._columns, tag_names=self._tag_names, report=report

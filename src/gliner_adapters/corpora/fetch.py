@@ -18,8 +18,9 @@ from pathlib import Path
 import httpx
 from rich.progress import Progress
 
+from gliner_adapters.corpora.info import RAW_URL, CorpusInfo, FileInfo
 from gliner_adapters.corpora.places import blob_id, cache_dir, find_file, verify
-from gliner_adapters.corpora.registry import RAW_URL, CorpusInfo, FileInfo, corpus_info
+from gliner_adapters.corpora.registry import corpus_info
 from gliner_adapters.errors import DataError, GlinerAdaptersError
 from gliner_adapters.locking import locked
 from gliner_adapters.storage import storing

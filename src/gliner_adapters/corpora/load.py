@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gliner_adapters.corpora.corpus import Corpus
 from gliner_adapters.corpora.places import find_file
-from gliner_adapters.corpora.registry import corpus_info, is_corpus, unknown_corpus
+from gliner_adapters.corpora.registry import corpus_info, is_corpus, packaged_corpus, unknown_corpus
 from gliner_adapters.documents import Labels, as_labels
 from gliner_adapters.errors import ConfigError, DataError
 from gliner_adapters.inputs import as_path
@@ -26,7 +26,7 @@ def load_corpus(
     columns: Sequence[str] = (),
     tag_names: Sequence[str] = (),
 ) -> Corpus:
-    """Load a registered corpus by name, or a user's own from a folder of splits.
+    """Load a registered corpus by name, be it another package's, or a user's own from a folder of splits.
 
     Nothing is downloaded here. Registered files are verified against their checksums. A folder holds
     ``train.*``, ``devel.*`` (or ``dev.*``) and ``test.*``, or some of them, in any readable format, and
@@ -40,6 +40,7 @@ def load_corpus(
         tag_names: names of tags that a folder's files give as numbers.
 
     Raises:
+        PluginError: two packages have a corpus of this name, or that of another package cannot be loaded.
         ConfigError: unknown name, missing file (says how to fetch it), unclear folder, or columns or tag names of a
             registered corpus.
         DataError: a file's checksum is wrong, or ``labels.json`` is malformed.
@@ -54,7 +55,9 @@ def load_corpus(
         files = {split: find_file(info, split, data_dir) for split in info.splits}
         labels = {label.tag: label.label for label in info.labels}
         whole = None if info.abstracts is None else partial(load_corpus, info.abstracts, data_dir=data_dir)
-        return Corpus(info.name, files, labels=labels, info=info, format=info.format, abstracts=whole)
+        packaged = packaged_corpus(info)
+        loader = None if packaged is None else packaged.loader
+        return Corpus(info.name, files, labels=labels, info=info, format=info.format, abstracts=whole, loader=loader)
     path = Path(name_or_path)
     if path.is_dir():
         return _folder_corpus(path, columns, tag_names)

@@ -18,7 +18,8 @@ from typing import BinaryIO, cast
 
 import platformdirs
 
-from gliner_adapters.corpora.registry import DATA, Blob, CorpusInfo, FileInfo
+from gliner_adapters.corpora.info import Blob, CorpusInfo, FileInfo
+from gliner_adapters.corpora.registry import DATA, packaged_corpus
 from gliner_adapters.errors import ConfigError, DataError
 
 #: The variable that names the folder of the corpora.
@@ -58,12 +59,19 @@ def find_file(info: CorpusInfo, split: str, data_dir: str | Path | None = None) 
         DataError: a file is there, but its text is not the published one.
     """
     file = info.file(split)
-    roots = (DATA,) if info.source is None else data_dirs(data_dir)
+    packaged = packaged_corpus(info)
+    inside = DATA if packaged is None else packaged.root
+    roots = (inside,) if info.source is None else data_dirs(data_dir)
     for path in (root / info.folder / name for root in roots for name in _forms(file)):
         if path.is_file():
             verify(path, file)
             return path
     places = ", ".join(str(root / info.folder / file.path) for root in roots)
+    if info.source is None:
+        raise ConfigError(
+            f"the package that brings the corpus {info.name} lacks its {split} split (looked for {places}); "
+            "install it again"
+        )
     raise ConfigError(
         f"the {split} split of the corpus {info.name} is not on this machine (looked for {places}). "
         f"Run `gliner-adapters corpora fetch {info.name}`, or point --data-dir or {DATA_VARIABLE} "

@@ -1,170 +1,36 @@
-"""The registry of known corpora: one JSON file under ``data/`` for each of them.
+"""The registry of known corpora: one JSON file under ``data/`` for each of them, and those of other packages.
 
-Adding a corpus is adding one file there. A file says where the corpus is published, which bytes are meant
-(git blob ids, so that they can be compared with upstream's own), what it may be used for, and how each of
-its types is called and described for a model that reads label names.
+Adding a corpus is adding one file there (:mod:`.info`); another package adds one by an entry point
+(:mod:`.packaged`).
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from gliner_adapters.documents import Label
-from gliner_adapters.errors import ConfigError
+from gliner_adapters.corpora.info import CorpusInfo, read_info
+from gliner_adapters.corpora.packaged import PackagedCorpus
+from gliner_adapters.errors import ConfigError, PluginError
+from gliner_adapters.plugins import OWN, Plugin, Plugins
 
 DATA = Path(__file__).parent / "data"
-RAW_URL = "https://raw.githubusercontent.com"
-SPLITS = ("train", "devel", "test")
-
-_GIT_ID = r"^[0-9a-f]{40}$"
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Blob(_Frozen):
-    """Exact bytes: their number and their git blob id (what ``git hash-object`` prints)."""
-
-    size: int = Field(gt=0)
-    blob: str = Field(pattern=_GIT_ID)
-
-
-class FileInfo(Blob):
-    """One published file: ``path`` inside the corpus's folder, with size and id as published.
-
-    ``text`` pins the decompressed text of a file that is published gzipped, so that a copy that somebody
-    has unpacked can be verified as well.
-    """
-
-    path: str
-    text: Blob | None = None
-
-    @model_validator(mode="after")
-    def _text_where_gzipped(self) -> FileInfo:
-        if self.path.endswith(".gz") != (self.text is not None):
-            raise ValueError(f"{self.path}: 'text' belongs to .gz files, and to each of them")
-        return self
-
-
-class Source(_Frozen):
-    """Where a corpus is published: a folder of a GitHub repository at one revision."""
-
-    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
-    revision: str = Field(pattern=_GIT_ID)
-    folder: str
-
-    def url(self, file: FileInfo, base_url: str = RAW_URL) -> str:
-        """The address of a file's bytes, below ``base_url``."""
-        return f"{base_url.rstrip('/')}/{self.repository}/{self.revision}/{self.folder}/{file.path}"
-
-
-class Licence(_Frozen):
-    """Terms of use: an SPDX identifier, and whether the files may be passed on (``None``: not stated)."""
-
-    name: str
-    redistribution: bool | None
-    note: str | None = None
-
-
-class LabelInfo(_Frozen):
-    """An entity type: the tag that the files use, the name that a model reads, and its meaning."""
-
-    tag: str
-    name: str
-    description: str
-
-    @property
-    def label(self) -> Label:
-        """The type as the rest of the library knows it, without the tag."""
-        return Label(self.name, self.description)
-
-
-class CorpusInfo(_Frozen):
-    """Everything the registry knows about a corpus.
-
-    Attributes:
-        name: the canonical one.
-        aliases: other names that it is known by.
-        title: what it is, in a line.
-        use: what the project does with it: score on it (``benchmark``), train bases on it (``pretraining``), keep it
-            out of all training (``held-out``) or show things with it (``demo``).
-        format: of its files.
-        fully_annotated: false where a type without mentions in a document is unknown, not absent.
-        folder: where its files lie, below the folder of all corpora.
-        source: where it is published; ``None`` for a corpus inside the package.
-        files: the file of each split.
-        licence: terms of use.
-        citations: the papers to cite.
-        labels: the types, in the order of reports.
-        notes: what to know beside that.
-        abstracts: the corpus that holds the same text in whole abstracts, where the files of one that comes sentence by
-            sentence do not mark them.
-    """
-
-    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
-    aliases: tuple[str, ...] = ()
-    title: str
-    use: Literal["benchmark", "pretraining", "held-out", "demo"]
-    format: Literal["iob2", "pubtator", "jsonl"]
-    fully_annotated: bool
-    folder: str
-    source: Source | None
-    files: Mapping[Literal["train", "devel", "test"], FileInfo] = Field(min_length=1)
-    licence: Licence
-    citations: tuple[str, ...]
-    labels: tuple[LabelInfo, ...] = Field(min_length=1)
-    notes: tuple[str, ...] = ()
-    abstracts: str | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> CorpusInfo:
-        for what in ("tag", "name"):
-            values = [getattr(label, what) for label in self.labels]
-            if len(set(values)) != len(values):
-                raise ValueError(f"{self.name}: two labels share a {what}")
-        return self
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Names of the splits, in the order train, devel, test."""
-        return tuple(split for split in SPLITS if split in self.files)
-
-    def file(self, split: str) -> FileInfo:
-        """The published file of a split; raises ``KeyError`` where there is none."""
-        return {str(name): file for name, file in self.files.items()}[split]
-
-    def url(self, split: str, base_url: str = RAW_URL) -> str | None:
-        """Where a split's file is published, below ``base_url``; ``None`` for a corpus inside the package."""
-        return self.source.url(self.file(split), base_url) if self.source else None
-
-
-def read_info(path: Path) -> CorpusInfo:
-    """Read one registry file; raises ``ConfigError`` that names the file and the field."""
-    try:
-        return CorpusInfo.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise ConfigError(f"{path}: not a corpus description: {error}") from error
 
 
 @cache
-def corpus_infos() -> dict[str, CorpusInfo]:
-    """All registered corpora by canonical name, in alphabetical order."""
+def builtin_infos() -> dict[str, CorpusInfo]:
+    """The corpora of this package by canonical name, in alphabetical order."""
     infos = (read_info(path) for path in DATA.glob("*.json"))
     return {info.name: info for info in sorted(infos, key=lambda info: info.name)}
 
 
 @cache
 def _names() -> dict[str, str]:
-    """Normalised names and aliases to canonical names."""
+    """Normalised names and aliases to canonical names, of this package's corpora."""
     names: dict[str, str] = {}
-    for info in corpus_infos().values():
+    for info in builtin_infos().values():
         for name in {_normalise(name) for name in (info.name, *info.aliases)}:
             if name in names:
                 raise ConfigError(f"the corpora {names[name]} and {info.name} share the name {name!r}")
@@ -172,28 +38,95 @@ def _names() -> dict[str, str]:
     return names
 
 
+def _checked(plugin: Plugin, thing: Any) -> PackagedCorpus:
+    """The corpus that an entry point names."""
+    if not isinstance(thing, PackagedCorpus):
+        raise ValueError(f"expected a PackagedCorpus, found {thing!r}")
+    try:
+        info = thing.info
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    if info.name != plugin.name:
+        raise ValueError(f"its name is {info.name!r}; the entry point has to be called the same")
+    if taken := sorted({_normalise(alias) for alias in info.aliases} & _names().keys()):
+        raise ValueError(f"its alias {taken[0]!r} is a name of the corpus {_names()[taken[0]]} of {OWN}")
+    return thing
+
+
+#: Corpora of other packages.
+CORPUS_PLUGINS: Plugins[PackagedCorpus] = Plugins("corpus", lambda: _names(), _checked)
+
+
+def corpus_infos() -> dict[str, CorpusInfo]:
+    """All known corpora by canonical name, in alphabetical order: this package's, and what others give."""
+    others = {name: packaged.info for name, packaged in CORPUS_PLUGINS.all().items()}
+    return dict(sorted({**others, **builtin_infos()}.items()))
+
+
+def packaged_corpus(info: CorpusInfo) -> PackagedCorpus | None:
+    """The corpus of another package that this is the description of; ``None`` for one of this package."""
+    found = None if builtin_infos().get(info.name) == info else CORPUS_PLUGINS.get(info.name)
+    return found if found is not None and found.info == info else None
+
+
+def corpus_package(name: str) -> Plugin | None:
+    """Which package gives the corpus of a canonical name; ``None`` if it is this one.
+
+    Raises:
+        PluginError: several do.
+    """
+    return CORPUS_PLUGINS.plugin(name)
+
+
 def _normalise(name: str) -> str:
     return name.strip().lower().replace("_", "-").replace(" ", "-")
 
 
+def _canonical(name: str) -> str | None:
+    """The canonical name; plugins are imported only for a name that is nobody's own.
+
+    Raises:
+        PluginError: two packages claim the name.
+    """
+    wanted = _normalise(name)
+    if wanted in CORPUS_PLUGINS.names():
+        CORPUS_PLUGINS.plugin(wanted)  # refuses what is claimed twice
+        return wanted
+    if wanted in _names():
+        return _names()[wanted]
+    others = CORPUS_PLUGINS.all()
+    owners = [own for own, each in others.items() if wanted in map(_normalise, each.info.aliases)]
+    if len(owners) > 1:
+        packages = " and ".join(f"{own} ({plugin.package})" for own in owners if (plugin := corpus_package(own)))
+        raise PluginError(f"the corpora {packages} share the alias {name!r}; give one of these names")
+    return owners[0] if owners else None
+
+
 def is_corpus(name: str) -> bool:
-    """Whether the registry knows this name or alias (case, ``_`` and blanks aside)."""
-    return _normalise(name) in _names()
+    """Whether the registry knows this name or alias (case, ``_`` and blanks aside).
+
+    Raises:
+        PluginError: two packages claim it.
+    """
+    return _canonical(name) is not None
 
 
 def corpus_info(name: str) -> CorpusInfo:
     """What the registry knows of a corpus, by name or alias (case, ``_`` and blanks aside).
 
     Raises:
-        ConfigError: no such corpus; the message suggests close names.
+        ConfigError: no such corpus; the message suggests close names. Or another package's
+            (:class:`~gliner_adapters.errors.PluginError`) that cannot be loaded.
     """
-    if not is_corpus(name):
+    canonical = _canonical(name)
+    if canonical is None:
         raise unknown_corpus(name)
-    return corpus_infos()[_names()[_normalise(name)]]
+    packaged = CORPUS_PLUGINS.get(canonical)
+    return builtin_infos()[canonical] if packaged is None else packaged.info
 
 
 def unknown_corpus(name: str) -> ConfigError:
     """The error for a name that the registry does not know, with the names that are close."""
-    close = difflib.get_close_matches(_normalise(name), _names(), n=3)
+    close = difflib.get_close_matches(_normalise(name), [*_names(), *CORPUS_PLUGINS.names()], n=3)
     hint = f"; did you mean {' or '.join(close)}?" if close else "."
     return ConfigError(f"no corpus named {name!r}{hint} Known corpora: {', '.join(corpus_infos())}")

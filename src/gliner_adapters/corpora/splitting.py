@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from gliner_adapters.corpora.registry import SPLITS
+from gliner_adapters.corpora.info import SPLITS
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 

@@ -14,7 +14,15 @@ from gliner_adapters.methods.injection_deep import InjectionDeep
 from gliner_adapters.methods.label_descriptions import LabelDescriptions
 from gliner_adapters.methods.label_embeddings import LabelEmbeddings
 from gliner_adapters.methods.lora import Lora
-from gliner_adapters.methods.registry import METHODS, attach, get_method, register
+from gliner_adapters.methods.registry import (
+    METHODS,
+    attach,
+    get_method,
+    known_methods,
+    package_versions,
+    plugins_of,
+    register,
+)
 from gliner_adapters.methods.zero_shot import ZeroShot
 
 __all__ = [
@@ -37,5 +45,8 @@ __all__ = [
     "attach",
     "combine",
     "get_method",
+    "known_methods",
+    "package_versions",
+    "plugins_of",
     "register",
 ]

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gliner_adapters.corpora.registry import corpus_info, corpus_infos, is_corpus
+from gliner_adapters.corpora.registry import builtin_infos, corpus_info, is_corpus
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model.base import Segment
 from gliner_adapters.model.delta import Numbers
@@ -233,8 +233,8 @@ def _changed(table: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def _benchmarks() -> tuple[str, ...]:
-    """Corpora that scores are measured on."""
-    return tuple(name for name, info in corpus_infos().items() if info.use in ("benchmark", "held-out"))
+    """Corpora that scores are measured on; this package's, so that a recipe means the same wherever it is run."""
+    return tuple(name for name, info in builtin_infos().items() if info.use in ("benchmark", "held-out"))
 
 
 def _check_texts(corpus: str, types: Mapping[str, TypeTexts]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gliner_adapters.corpora.registry import SPLITS
+from gliner_adapters.corpora.info import SPLITS
 
 #: Texts of fewer words (headings, mostly) may stand in several places.
 SHORTEST_TEXT = 6

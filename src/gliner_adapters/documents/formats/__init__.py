@@ -1,6 +1,7 @@
 """Readers and writers of documents in the file formats of the field.
 
-Reading and writing stream. A format is one module with a ``FORMAT``; see :mod:`.base`.
+Reading and writing stream. A format is one module with a ``FORMAT``; see :mod:`.base`. Other packages add theirs
+(:mod:`gliner_adapters.plugins`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from gliner_adapters.documents.formats.base import (
     ReadOptions,
     WriteOptions,
 )
-from gliner_adapters.documents.formats.registry import detect_format, formats, get_format, written_format
+from gliner_adapters.documents.formats.registry import (
+    builtin_formats,
+    detect_format,
+    formats,
+    get_format,
+    written_format,
+)
 from gliner_adapters.documents.formats.report import ReadReport, RepairWarning, WriteReport
 from gliner_adapters.documents.formats.streams import check_readable, display_name
 from gliner_adapters.documents.types import Document
@@ -33,6 +40,7 @@ __all__ = [
     "RepairWarning",
     "WriteOptions",
     "WriteReport",
+    "builtin_formats",
     "check_writable",
     "detect_format",
     "formats",

@@ -1,4 +1,8 @@
-"""The formats by name, by file ending and by content. Every module beside this one that has a ``FORMAT`` is one."""
+"""The formats by name, by file ending and by content.
+
+Every module beside this one that has a ``FORMAT`` is one; other packages add theirs by entry points
+(:mod:`gliner_adapters.plugins`).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,12 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 from gliner_adapters.documents.formats.base import Format
 from gliner_adapters.documents.formats.streams import PACKED, STANDARD, WIDE, open_input
 from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.plugins import OWN, Plugin, Plugins
 
 #: Bytes of a file that formats are shown to say whether it is one of theirs.
 HEAD = 1 << 20
@@ -20,23 +26,46 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 @cache
-def formats() -> dict[str, Format]:
-    """All formats by name, sorted."""
+def builtin_formats() -> dict[str, Format]:
+    """The formats of this package by name, sorted."""
     modules = (import_module(f"{_PACKAGE}.{module.name}") for module in iter_modules([str(Path(__file__).parent)]))
     found = [module.FORMAT for module in modules if hasattr(module, "FORMAT")]
     return {each.name: each for each in sorted(found, key=lambda each: each.name)}
+
+
+def _checked(plugin: Plugin, thing: Any) -> Format:
+    """The format that an entry point names: an instance, or the class of one that takes no arguments."""
+    made = thing() if isinstance(thing, type) and issubclass(thing, Format) else thing
+    if not isinstance(made, Format):
+        raise ValueError(f"expected a Format, found {thing!r}")
+    if getattr(made, "name", None) != plugin.name:
+        raise ValueError(f"its name is {getattr(made, 'name', None)!r}; the entry point has to be called the same")
+    endings = (*made.endings, *made.shared_endings)
+    if bad := [each for each in endings if not each.startswith(".") or each != each.lower() or each.endswith(".gz")]:
+        raise ValueError(f"endings start with a dot, in small letters, without .gz; found {', '.join(bad)}")
+    return made
+
+
+#: Formats of other packages.
+FORMAT_PLUGINS: Plugins[Format] = Plugins("format", builtin_formats, _checked)
+
+
+def formats() -> dict[str, Format]:
+    """All formats by name, sorted: those of this package, and those of other packages that can be loaded."""
+    return dict(sorted({**FORMAT_PLUGINS.all(), **builtin_formats()}.items()))
 
 
 def get_format(name: str) -> Format:
     """The format called ``name``.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if there is none; or it is another package's (:class:`~gliner_adapters.errors.PluginError`) that
+            cannot be loaded, or two packages have one of this name.
     """
-    try:
-        return formats()[name]
-    except KeyError:
-        raise ConfigError(f"unknown format {name!r}; known formats: {', '.join(formats())}") from None
+    found = FORMAT_PLUGINS.get(name) or builtin_formats().get(name)
+    if found is None:
+        raise ConfigError(f"unknown format {name!r}; known formats: {', '.join(formats())}")
+    return found
 
 
 def written_format(path: str | Path) -> str:
@@ -62,7 +91,7 @@ def detect_format(path: str | Path) -> str:
     """
     owner = _owner(path)
     if Path(path).is_dir():
-        found = [each for each in formats().values() if each.recognises_folder(Path(path))]
+        found = [each for each in formats().values() if _says(each, "recognises_folder", Path(path))]
     else:
         ending = _ending(_plain_name(path))
         sharing = [each for each in formats().values() if ending in (*each.endings, *each.shared_endings)]
@@ -70,7 +99,7 @@ def detect_format(path: str | Path) -> str:
             return owner.name
         # A name without an ending that is known says nothing; any format may be in it.
         head = _head(path)
-        found = [each for each in sharing or formats().values() if head and each.recognises(head)]
+        found = [each for each in sharing or formats().values() if head and _says(each, "recognises", head)]
     if len(found) == 1:
         return found[0].name
     if len(found) > 1:
@@ -88,7 +117,29 @@ def _owner(path: str | Path) -> Format | None:
     if str(path) == STANDARD:
         raise ConfigError(f"standard input and output have no ending; name the format ({', '.join(formats())})")
     ending = _ending(_plain_name(path))
-    return next((each for each in formats().values() if ending in each.endings), None)
+    owners = [each for each in formats().values() if ending in each.endings]
+    own = [each for each in owners if each.name in builtin_formats()]  # a plugin takes no ending away
+    if len(own or owners) > 1:
+        names = " and ".join(f"{each.name} ({_package(each)})" for each in owners)
+        raise ConfigError(f"{path}: the ending {ending} is that of the formats {names}; name the format")
+    return next(iter(own or owners), None)
+
+
+def _package(each: Format) -> str:
+    plugin = FORMAT_PLUGINS.plugin(each.name)
+    return OWN if plugin is None else plugin.package
+
+
+def _says(each: Format, question: str, given: Any) -> bool:
+    """Whether a format takes content for its own; another package's that fails on it is left out with a warning."""
+    try:
+        return bool(getattr(each, question)(given))
+    except Exception as error:
+        plugin = FORMAT_PLUGINS.plugin(each.name)
+        if plugin is None:
+            raise
+        FORMAT_PLUGINS.tell(f"{plugin} was not considered: its {question} raised {type(error).__name__}: {error}")
+        return False
 
 
 def _unknown(path: str | Path, what: str) -> ConfigError:

@@ -1,0 +1,1 @@
+"""A method, a format and a corpus for gliner-adapters. Each is loaded when it is asked for."""
