@@ -25,7 +25,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup mpnet demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
+.PHONY: benchmark-context help setup mpnet demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-jobs \
 	benchmark-jobs-kills benchmark-load benchmark-memory benchmark-merged \
 	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
@@ -134,6 +134,10 @@ benchmark-jobs-kills: $(INSTALLED) ## Kill jobs, workers and nodes 200 times and
 
 benchmark-merged: $(INSTALLED) ## Measure adapters with deltas, merged and unmerged, against the base
 	$(BIN)/python -m benchmark.merged --output benchmark/results/speed/merged.json $(ARGS)
+
+benchmark-context: $(INSTALLED) ## Measure what neighbouring sentences give in training (an hour)
+	$(BIN)/python -m benchmark.training_option --method heads --option context=64 --training epochs=12 \
+		--training evaluate_every=4 --output benchmark/results/training/context-heads-bc5cdr.json $(ARGS)
 
 benchmark-segments: $(INSTALLED) ## Score the embedded bases on abstracts, by sentence and by window
 	$(BIN)/python -m benchmark.segments --output benchmark/results/segments/zero-shot.json $(ARGS)
