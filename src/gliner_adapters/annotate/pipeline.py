@@ -55,7 +55,10 @@ class _Channel:
 
 
 def pipelined(
-    source: Iterable[Any], stages: Sequence[Callable[[Any], Any]], ahead: int = 2
+    source: Iterable[Any],
+    stages: Sequence[Callable[[Any], Any]],
+    ahead: int = 2,
+    stopping: Callable[[], None] = lambda: None,
 ) -> Generator[Any, None, None]:
     """Send each item of a source through all stages, in order; yields what the last one gives.
 
@@ -67,6 +70,8 @@ def pipelined(
         source: read in a thread.
         stages: functions of one item.
         ahead: items that may wait between two stages.
+        stopping: called before the threads are waited for, whatever ends the iterator: an interruption that arrives
+            while it waits for an item is raised in here, and its caller learns of it only after the threads' end.
     """
     channels = [_Channel(ahead) for _ in range(len(stages) + 1)]
     threads = [Thread(target=_feed, args=(source, channels[0]), name="reading-source", daemon=True)]
@@ -81,6 +86,7 @@ def pipelined(
                 raise item.error
             yield item
     finally:
+        stopping()
         for channel in channels:
             channel.close()
         for thread in threads:

@@ -96,12 +96,10 @@ class Reader:
         """The same for a stream, ``chunk`` requests at a time, the stages overlapped."""
         stopped = Event()
         stages = (self._planner.plan, partial(self._run, stopped=stopped.is_set), self._finish)
-        with closing(pipelined(_chunks(requests, chunk), stages)) as blocks:
-            try:
-                for block in blocks:
-                    yield from block
-            finally:
-                stopped.set()  # a chunk may take long; whoever closes the stream waits for a batch of it at most
+        # A chunk may take long; whoever closes or interrupts the stream waits for a batch of it at most.
+        with closing(pipelined(_chunks(requests, chunk), stages, stopping=stopped.set)) as blocks:
+            for block in blocks:
+                yield from block
 
     def _run(self, plan: Plan, stopped: Callable[[], bool] = lambda: False) -> tuple[Plan, list[Scored]]:
         return plan, self._engine.run(plan, stopped=stopped)

@@ -32,19 +32,26 @@ PATIENCE = 60.0
 
 
 class Attempt(BaseModel):
-    """How often an input was begun and not finished, and what was found out about it.
+    """An input that was begun and not finished, and what was found out about it.
+
+    That it was begun is no evidence against it: whoever ends a job by force leaves the same trace as a document that
+    does. It only decides that the input is read in a child process from now on.
 
     Attributes:
-        crashes: how often a process died at it.
+        size: the input's, when it was begun; what was found out is of these bytes.
+        modified: the same of its mark.
         excluded: documents that kill a worker, by their number in the input, and how.
-        searched: whether such documents were looked for.
+        cut: number of the document from which on the input cannot be parsed, as that kills a process too.
+        reason: how, for ``cut``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    crashes: int = 0
+    size: int
+    modified: str
     excluded: dict[int, str] = Field(default_factory=dict)
-    searched: bool = False
+    cut: int | None = None
+    reason: str = ""
 
 
 class JobFolder:
@@ -227,19 +234,24 @@ class JobFolder:
         finally:
             lock.release()
 
-    def attempt(self, name: str) -> Attempt | None:
+    def attempt(self, given: Input) -> Attempt | None:
         """What is known of an input that was begun; ``None`` where it was not."""
+        unknown = Attempt(size=given.size, modified=given.modified)
         try:
-            return Attempt.model_validate_json((self.attempts / f"{name}.json").read_bytes())
-        except (FileNotFoundError, ValidationError):  # one that was cut off says no more than that there was one
-            return Attempt() if (self.attempts / f"{name}.json").exists() else None
+            found = Attempt.model_validate_json((self.attempts / f"{given.name}.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError:  # of another version of this package
+            return unknown
+        same = (found.size, found.modified) == (given.size, given.modified)
+        return found if same else unknown
 
     def note_attempt(self, name: str, attempt: Attempt) -> None:
         """Put down that an input is begun.
 
         Args:
             name: what its output is called.
-            attempt: how often it was begun before, and what was found out.
+            attempt: what was found out about it.
         """
         write_bytes_durably(self.attempts / f"{name}.json", attempt.model_dump_json().encode())
 

@@ -62,12 +62,13 @@ def is_address(path: str) -> bool:
     return bool(_ADDRESS.match(path))
 
 
-def find_inputs(patterns: Sequence[str]) -> list[Input]:
+def find_inputs(patterns: Sequence[str], *, may_be_gone: bool = False) -> list[Input]:
     """What patterns match, each once, in the order of the paths.
 
     Args:
         patterns: files, patterns (``*``, ``?``, ``[...]``, ``**``), folders (the files in them whose endings some
             format has), and addresses of these in a storage.
+        may_be_gone: a pattern may match nothing: what is done stays done when its input is taken away.
 
     Raises:
         ConfigError: a pattern matches nothing, a storage's package is missing, or two inputs would share a name.
@@ -75,7 +76,7 @@ def find_inputs(patterns: Sequence[str]) -> list[Input]:
     found: dict[str, Input] = {}
     for pattern in patterns:
         matched = _remote(pattern) if is_address(pattern) else _local(pattern)
-        if not matched:
+        if not matched and not may_be_gone:
             raise ConfigError(f"no input matches {pattern!r}")
         found |= {each.path: each for each in matched}
     return [found[path] for path in sorted(found)]

@@ -6,8 +6,10 @@ with its node, takes nothing with it but the input that it was at: another one b
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,17 +18,22 @@ from typing import Any
 from gliner_adapters.adapters.config import CONFIG_FILE, WEIGHTS_FILE
 from gliner_adapters.errors import ConfigError, GlinerAdaptersError
 from gliner_adapters.extras import require
-from gliner_adapters.jobs.folder import JobFolder
+from gliner_adapters.jobs.folder import Attempt, JobFolder
 from gliner_adapters.jobs.heartbeat import Heartbeat
 from gliner_adapters.jobs.inputs import Input
 from gliner_adapters.jobs.reading import JobReader, adapter_folder
 from gliner_adapters.jobs.settings import JobSettings
+from gliner_adapters.jobs.work import FileWork
 from gliner_adapters.jobs.worker import Outcome, Worker
 
 #: Inputs that are handed to a worker at a time: the one it is at, and the next.
 IN_HAND = 2
 #: Workers that may die in a row before one of them has been able to begin.
 STILLBORN = 3
+#: Seconds without a worker that has begun after which that is told; and to wait for workers that are ended.
+PATIENCE, TIDYING = 120.0, 5.0
+
+logger = logging.getLogger(__name__)
 
 
 class RayWorker:
@@ -74,7 +81,7 @@ class RayEngine:
     Args:
         folder: the job's, on a disk that all nodes see.
         settings: what the job does; its threads are the processor cores of each worker, and on a GPU each has one.
-        expected: the digest of the job's fingerprint.
+        reader: made from the settings; the workers' own must have its fingerprint.
         workers: how many.
         address: a cluster's; by default one is begun on this machine and ended with the job.
 
@@ -83,9 +90,9 @@ class RayEngine:
     """
 
     def __init__(
-        self, folder: JobFolder, settings: JobSettings, expected: str, workers: int, address: str | None = None
+        self, folder: JobFolder, settings: JobSettings, reader: JobReader, workers: int, address: str | None = None
     ) -> None:
-        self.folder, self.settings, self.expected, self.workers = folder, settings, expected, workers
+        self.folder, self.settings, self.workers, self._reader = folder, settings, workers, reader
         self._ray: Any = require("ray", "scale")
         self._own = not self._ray.is_initialized()
         if self._own:
@@ -108,7 +115,7 @@ class RayEngine:
         waiting = iter(inputs)
         again: list[Input] = []
         actors: list[_Actor] = []
-        stillborn = 0
+        stillborn, told = 0, False
         try:
             while True:
                 while len(actors) < self.workers and self._more(waiting, again):
@@ -119,7 +126,11 @@ class RayEngine:
                 refs = [ref for actor in actors for ref in (*actor.in_hand, *(() if actor.begun else (actor.ready,)))]
                 if not refs or not (again or any(actor.in_hand for actor in actors)):
                     return
-                (ref,), _ = self._ray.wait(refs, num_returns=1)
+                ended, _ = self._ray.wait(refs, num_returns=1, timeout=None if told else PATIENCE)
+                if not ended:
+                    told = self._tell_waiting(actors)
+                    continue
+                (ref,) = ended
                 actor = next(each for each in actors if ref in each.in_hand or ref is each.ready)
                 try:
                     value = self._ray.get(ref)
@@ -142,14 +153,43 @@ class RayEngine:
         finally:
             for actor in actors:
                 self._ray.kill(actor.handle)
+            self._tidy([given for actor in actors for given in actor.in_hand.values()])
             if self._own:
                 self._ray.shutdown()
+
+    def _tidy(self, left: list[Input]) -> None:
+        """Remove what workers leave that are ended with their inputs in hand: they were not to blame."""
+        work, until = FileWork(self.folder, self._reader), time.monotonic() + TIDYING
+        for given in left:
+            while True:
+                with self.folder.claim(given) as ours:
+                    if ours and self.folder.attempt(given) == Attempt(size=given.size, modified=given.modified):
+                        work.clear(given)
+                        self.folder.end_attempt(given.name)
+                if ours or time.monotonic() > until:  # the claim is free once the worker is gone
+                    break
+                time.sleep(0.05)
 
     @staticmethod
     def _more(waiting: Iterator[Input], again: list[Input]) -> bool:
         """Whether there is something for one more worker; what had to be looked at is kept for it."""
         again += [] if again else [each for each in (next(waiting, None),) if each is not None]
         return bool(again)
+
+    def _tell_waiting(self, actors: list[_Actor]) -> bool:
+        """Say, once, if no worker could begin: the cluster may have no room for any, or be growing."""
+        if any(actor.begun for actor in actors):
+            return True
+        free = {name: count for name, count in self._ray.available_resources().items() if name in ("CPU", "GPU")}
+        logger.warning(
+            "no worker could begin within %.0f s: each asks for %d CPUs%s, and the cluster has %s free. Waiting; end "
+            "the job and give fewer --threads if it has no room for them",
+            PATIENCE,
+            self.settings.threads,
+            " and a GPU" if self.settings.device.startswith("cuda") else "",
+            free or "none",
+        )
+        return True
 
     def _fill(self, actor: _Actor, waiting: Iterator[Input], again: list[Input]) -> None:
         """Give an actor what it can have in hand."""
@@ -168,7 +208,7 @@ class RayEngine:
         return _Actor(handle, handle.ready.remote())
 
     def _check(self, digest: str) -> None:
-        if digest != self.expected:
+        if digest != self._reader.digest:
             raise ConfigError(
                 "a worker has another base, other adapters or other versions of packages than this machine; install "
                 "the same ones on all nodes"

@@ -12,7 +12,7 @@ from gliner_adapters.adapters import AdapterConfig, load_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE, WEIGHTS_FILE
 from gliner_adapters.annotate import AdapterLibrary, Annotator, Request
 from gliner_adapters.annotate.marked import marked
-from gliner_adapters.documents import Document, Label, as_documents
+from gliner_adapters.documents import Document, Label, ReadReport, as_documents, read_documents
 from gliner_adapters.errors import AdapterError, DataError
 from gliner_adapters.jobs.settings import CHUNK, JobSettings, digest, fingerprint
 from gliner_adapters.model import load_base
@@ -30,6 +30,7 @@ class JobReader:
     Attributes:
         fingerprint: all that decides an output beside its input.
         digest: its sha256.
+        places: where the adapters lie.
 
     Raises:
         GlinerAdaptersError: a base or an adapter cannot be loaded, or the adapters have different bases.
@@ -38,7 +39,9 @@ class JobReader:
     def __init__(self, settings: JobSettings, folders: Mapping[str, Path] | None = None) -> None:
         torch.set_num_threads(settings.threads)
         self.settings = settings
-        places = {name: adapter_folder(source) for name, source in settings.adapters.items()} | dict(folders or {})
+        given = dict(folders or {})
+        missing = {name: source for name, source in settings.adapters.items() if name not in given}
+        self.places = places = given | {name: adapter_folder(source) for name, source in missing.items()}
         configs = {name: AdapterConfig.read(place) for name, place in places.items()}
         read: dict[str, Any] = {"precision": settings.precision, "runtime": settings.runtime}
         self._asked: dict[str, Any] = {
@@ -89,6 +92,23 @@ def adapter_folder(source: str) -> Path:
     """
     folder = Path(source)
     return folder if folder.is_dir() else fetch_snapshot(source, None, [CONFIG_FILE, WEIGHTS_FILE], AdapterError)
+
+
+def job_documents(path: Path, settings: JobSettings, report: ReadReport | None = None) -> Iterator[Document]:
+    """The documents of a file, in a job's way; what cannot be parsed is reported and left out.
+
+    Args:
+        path: the file.
+        settings: the job's.
+        report: where to.
+
+    Raises:
+        DataError: the file is in no format that is known, or cannot be read on.
+        OSError: it cannot be read.
+    """
+    columns, names = settings.columns, settings.tag_names
+    report = ReadReport() if report is None else report
+    return read_documents(path, settings.read_as, skip_bad=True, columns=columns, tag_names=names, report=report)
 
 
 def is_readable(document: Document) -> bool:

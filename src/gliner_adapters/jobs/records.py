@@ -94,6 +94,7 @@ class DeadLetter(_Frozen):
             none to count.
         id: the document's id, if it has one.
         rest: whether all that follows in the file is meant.
+        killed: whether a process died of it.
     """
 
     input: str
@@ -101,3 +102,4 @@ class DeadLetter(_Frozen):
     number: int | None = None
     id: str | None = None
     rest: bool = False
+    killed: bool = False

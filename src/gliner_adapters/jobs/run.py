@@ -12,9 +12,9 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.jobs.folder import JobFolder
+from gliner_adapters.jobs.folder import Attempt, JobFolder
 from gliner_adapters.jobs.inputs import Input, find_inputs, is_address
-from gliner_adapters.jobs.records import FileRecord
+from gliner_adapters.jobs.records import DeadLetter, FileRecord
 from gliner_adapters.jobs.settings import JobSettings
 from gliner_adapters.jobs.worker import Outcome
 
@@ -82,6 +82,7 @@ def run(
     max_failed: int | None = None,
     observer: Observer = lambda outcome, summary: None,
     begun: Callable[[Sequence[Input]], None] = lambda inputs: None,
+    again: bool = False,
 ) -> JobSummary:
     """Do what is left of a job; begin it, if it is not there.
 
@@ -95,6 +96,7 @@ def run(
         max_failed: stop when more documents have failed, those of earlier runs included.
         observer: called as inputs end.
         begun: called once, with the inputs of this run.
+        again: also do anew those of its inputs in which something failed.
 
     Raises:
         ConfigError: the folder holds another job; no input; Ray is missing.
@@ -116,7 +118,9 @@ def run(
     with _threads_kept():
         reader = JobReader(settings)
         folder.begin(settings, [_lasting(each) for each in inputs], reader.fingerprint)
-        chosen = find_inputs(folder.patterns())[shard[0] - 1 :: shard[1]]
+        chosen = find_inputs(folder.patterns(), may_be_gone=True)[shard[0] - 1 :: shard[1]]
+        if again:
+            _forget_failed(folder, chosen)
         summary.inputs = len(chosen)
         begun(chosen)
         failed = sum(record.documents_failed for record in folder.all_records().values())
@@ -157,10 +161,22 @@ def retry(out: str | Path, **options: object) -> JobSummary:
     """
     folder = JobFolder(out)
     folder.digest()  # raises where there is no job
-    for name, record in folder.all_records().items():
-        if record.documents_failed:
-            folder.forget(name)
-    return run(out, **options)  # type: ignore[arg-type]
+    return run(out, again=True, **options)  # type: ignore[arg-type]
+
+
+def _forget_failed(folder: JobFolder, inputs: Sequence[Input]) -> None:
+    """Let the inputs with dead letters be done anew; those that another process has are its own to do."""
+    for given in inputs:
+        with folder.claim(given) as ours:
+            record = folder.record(given.name) if ours else None
+            if record is None or record.failed is None:
+                continue
+            dead = folder.outputs / record.failed.file
+            letters = dead.read_bytes().splitlines() if dead.is_file() else []
+            folder.forget(given.name)
+            if any(DeadLetter.model_validate_json(line).killed for line in letters):
+                # What killed a process may do so again: it is read in a child from the first.
+                folder.note_attempt(given.name, Attempt(size=given.size, modified=given.modified))
 
 
 def _failed(outcome: Outcome) -> int:
@@ -177,7 +193,7 @@ def _engine(
         return InProcess(folder, reader)
     from gliner_adapters.jobs.ray_engine import RayEngine
 
-    return RayEngine(folder, settings, reader.digest, workers, ray_address)
+    return RayEngine(folder, settings, reader, workers, ray_address)
 
 
 def _lasting(pattern: str) -> str:

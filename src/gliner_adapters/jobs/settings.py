@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gliner_adapters.documents.formats import check_writable
+from gliner_adapters.errors import ConfigError
 
 if TYPE_CHECKING:
     from gliner_adapters.adapters import AdapterConfig
@@ -76,9 +77,11 @@ class JobSettings(BaseModel):
         """Ending of the outputs' names.
 
         Raises:
-            ConfigError: the format is unknown, or is not written.
+            ConfigError: the format is unknown, is not written, or is one of folders.
         """
         form = check_writable(self.to)
+        if form.in_folders:
+            raise ConfigError(f"the format {form.name} is one of folders; a job writes one file for each input")
         return (*form.endings, *form.shared_endings)[0]
 
 

@@ -16,7 +16,7 @@ class JobStatus:
     """How far a job is.
 
     Attributes:
-        inputs: that its patterns match now.
+        inputs: that its patterns match now, and those that are done and gone since.
         done: of them, by a record of this job.
         failing: inputs with dead letters, and how many.
         documents_in: in the inputs that are done, as are the other counts.
@@ -47,12 +47,12 @@ def status(out: str | Path) -> JobStatus:
     """How far a job is.
 
     Raises:
-        ConfigError: there is no job, or its inputs are gone.
+        ConfigError: there is no job.
         DataError: a record is malformed.
     """
     folder = JobFolder(out)
     digest = folder.digest()
-    names = {each.name for each in find_inputs(folder.patterns())}
+    names = {each.name for each in find_inputs(folder.patterns(), may_be_gone=True)}
     records = {name: record for name, record in folder.all_records().items() if record.fingerprint == digest}
     entities: Counter[str] = Counter()
     for record in records.values():

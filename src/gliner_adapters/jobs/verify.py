@@ -6,10 +6,10 @@ from pathlib import Path
 
 from gliner_adapters.documents import read_documents
 from gliner_adapters.documents.formats import get_format
-from gliner_adapters.errors import GlinerAdaptersError
+from gliner_adapters.errors import DataError, GlinerAdaptersError
 from gliner_adapters.jobs.commit import file_digest
 from gliner_adapters.jobs.folder import JobFolder
-from gliner_adapters.jobs.inputs import find_inputs, input_digest
+from gliner_adapters.jobs.inputs import Input, find_inputs, input_digest
 from gliner_adapters.jobs.records import DeadLetter, FileRecord, OutputRecord
 
 
@@ -28,7 +28,7 @@ def verify(out: str | Path, *, inputs: bool = False) -> list[str]:
     """
     folder = JobFolder(out)
     digest, problems = folder.digest(), []
-    given = {each.name: each for each in find_inputs(folder.patterns())}
+    given = {each.name: each for each in find_inputs(folder.patterns(), may_be_gone=True)}
     known: set[str] = set()
     names = sorted(file.stem for file in folder.records.glob("*.json")) if folder.records.is_dir() else []
     for name in names:
@@ -43,7 +43,7 @@ def verify(out: str | Path, *, inputs: bool = False) -> list[str]:
             problems.append(f"{folder.record_file(name)}: of another job")
         problems += _files(folder, record)
         known |= {each.file for each in (record.output, record.failed) if each is not None}
-        if inputs and name in given and input_digest(given[name]) != record.input.sha256:
+        if inputs and name in given and _digest(given[name]) != record.input.sha256:
             problems.append(f"{record.input.path}: changed since it was done")
     problems += [f"{each.path}: not done" for name, each in given.items() if name not in names]
     for file in sorted(folder.outputs.iterdir()) if folder.outputs.is_dir() else []:
@@ -65,10 +65,21 @@ def _files(folder: JobFolder, record: FileRecord) -> list[str]:
         if len(letters) != record.documents_failed:
             problems.append(f"{record.failed.file}: {len(letters)} dead letters, {record.documents_failed} on record")
     if record.output is not None and get_format(to := folder.settings().to).readable:
-        count = sum(1 for _ in read_documents(folder.outputs / record.output.file, to))
+        try:
+            count = sum(1 for _ in read_documents(folder.outputs / record.output.file, to))
+        except DataError as error:
+            return [*problems, f"cannot be read: {error}"]
         if count != record.documents_out:
             problems.append(f"{record.output.file}: {count} documents, {record.documents_out} on record")
     return problems
+
+
+def _digest(given: Input) -> str:
+    """sha256 of an input now; empty where it cannot be read, as on record of one that could not."""
+    try:
+        return input_digest(given)
+    except DataError:
+        return ""
 
 
 def _differs(path: Path, record: OutputRecord) -> str | None:
