@@ -9,6 +9,8 @@ import pytest
 from gliner_adapters.documents import read_documents, write_documents
 from gliner_adapters.errors import ConfigError, DataError
 
+from .helpers import read_bytes
+
 
 def read(path: Path, *columns: str) -> list[tuple[str, list[tuple[int, int, str]], dict[str, list[str]]]]:
     found = read_documents(path, "iob2", columns=columns)
@@ -58,3 +60,11 @@ def test_another_number_of_columns_is_an_error_with_its_line(tmp_path: Path) -> 
     (tmp_path / "a.conll").write_text("Aspirin\tNN\tB-Chemical\nhelps\tO\n")
     with pytest.raises(DataError, match=r"a\.conll:2: expected 3 columns, found 2"):
         read(tmp_path / "a.conll", "word", "pos", "tag")
+
+
+def test_a_column_that_counts_the_words_is_no_word() -> None:
+    """CoNLL-U and its relatives: read as they stand, their text would be 1 2 3."""
+    raw = b"# sent_id = 1\n1\tAspirin\tNN\tB-Drug\n2\thelps\tVB\tO\n"
+    with pytest.raises(DataError, match="f:2: the first column counts the words; say which one holds them"):
+        read_bytes(raw, "iob2", path="f")
+    assert [each.text for each in read_bytes(b"1\tO\n2\tO\n", "iob2")] == ["1 2"]

@@ -289,3 +289,67 @@ def test_a_field_that_stands_twice_is_refused(name: str, content: str) -> None:
 def test_a_member_of_the_whole_file_that_stands_twice_is_refused(content: str) -> None:
     with pytest.raises(DataError, match=r"f:1: the field '\w+' stands twice in one object"):
         read_bytes(content.encode(), "bioc", path="f", skip_bad=True)
+
+
+RECORD = {"text": "Aspirin.", "entities": [{"start": 0, "end": 7, "label": "Chemical"}]}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("several", [True, False])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.txt"])
+def test_our_own_records_in_an_array_or_over_several_lines(
+    name: str, several: bool, indent: int | None, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(json.dumps([RECORD, RECORD] if several else RECORD, indent=indent), encoding="utf-8-sig")
+    assert detect_format(path) == "jsonl"
+    documents = list(read_documents(path))
+    assert [[e.key for e in each.entities] for each in documents] == [ASPIRIN] * (1 + several)
+
+
+def test_errors_in_an_array_of_our_own_records_have_their_lines() -> None:
+    raw = json.dumps([RECORD, {"text": 5}, RECORD], indent=1).encode()
+    with pytest.raises(DataError, match="f:12: expected a string in field 'text'"):
+        read_bytes(raw, "jsonl", path="f")
+    report = ReadReport()
+    assert len(read_bytes(raw, "jsonl", skip_bad=True, report=report)) == 2
+    assert report.skipped == 1
+    with pytest.raises(DataError, match="expected nothing after the list"):
+        read_bytes(raw + b"{}", "jsonl", skip_bad=True)
+    with pytest.raises(DataError, match=r"f:\d+: not JSON"):
+        read_bytes(json.dumps(RECORD, indent=1).encode()[:-3], "jsonl", path="f", skip_bad=True)
+
+
+def test_records_of_other_tools_over_several_lines() -> None:
+    record = {"text": "Aspirin.", "label": [[0, 7, "Chemical"]]}
+    (document,) = read_bytes(json.dumps(record, indent=2).encode(), "doccano")
+    assert [entity.key for entity in document.entities] == ASPIRIN
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("entites", [{"start": 0, "end": 7, "label": "Chemical"}]),
+        ("mentions", [{"startOffset": 0, "endOffset": 7, "entity_type": "Chemical"}]),
+        ("ner", [[0, 7, "Chemical"]]),
+        ("gold", [["Chemical", 0, 7]]),
+    ],
+)
+def test_annotation_in_a_field_that_nobody_knows_is_refused(name: str, value: object) -> None:
+    """With nothing in 'entities' it would be trained on as a text without any."""
+    with pytest.raises(DataError, match=f"the field '{name}' looks like annotation; expected it in 'entities'"):
+        read_bytes(json.dumps({"text": "Aspirin.", name: value}).encode(), "jsonl")
+    (document,) = read_bytes(json.dumps({**RECORD, name: value}).encode(), "jsonl")
+    assert name in document.meta, "beside entities it is something else"
+    tokens = [{"text": "Aspirin", "start": 0, "end": 7, "id": 0, "tag": "NN"}]
+    (document,) = read_bytes(json.dumps({"text": "Aspirin.", "tokens": tokens}).encode(), "jsonl")
+    assert document.meta["tokens"] == tokens
+
+
+def test_versions_of_tools(tmp_path: Path) -> None:
+    """doccano's texts that are called data, and Prodigy's examples without spans."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 1, "data": "Aspirin.", "label": [[0, 7, "Chemical"]]}\n')
+    assert [[entity.key for entity in each.entities] for each in read_documents(path)] == [ASPIRIN]
+    path.write_text('{"text": "Aspirin.", "answer": "accept", "_input_hash": 1, "_task_hash": 2}\n')
+    assert detect_format(path) == "prodigy"

@@ -152,3 +152,19 @@ def test_bad_tasks_are_named_and_can_be_skipped(bad: Any, message: str) -> None:
     assert message in str(caught.value)
     report = ReadReport()
     assert len(read_bytes(raw.encode(), "label-studio", skip_bad=True, report=report)) == report.skipped == 1
+
+
+@pytest.mark.parametrize("kind", ["hypertextlabels", "paragraphlabels", "timeserieslabels"])
+def test_regions_of_other_tags_are_never_kept_aside(kind: str) -> None:
+    value = {"start": 0, "end": 7, kind: ["Chemical"]}
+    task = {"data": {"text": "Aspirin."}, "annotations": [{"result": [{"type": kind, "value": value}]}]}
+    with pytest.raises(DataError, match="only regions of plain text"):
+        read_bytes(json.dumps([task]).encode(), "label-studio")
+
+
+def test_a_region_without_a_label_is_counted() -> None:
+    region = {"type": "labels", "value": {"start": 0, "end": 7, "text": "Aspirin"}}
+    report = ReadReport()
+    task = {"data": {"text": "Aspirin."}, "annotations": [{"result": [region]}]}
+    (document,) = read_bytes(json.dumps([task]).encode(), "label-studio", report=report)
+    assert (document.entities, dict(report.repairs)) == ([], {label_studio.UNLABELLED: 1})

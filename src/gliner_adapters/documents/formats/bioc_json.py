@@ -33,7 +33,7 @@ from gliner_adapters.documents.formats.bioc_documents import from_bioc, to_bioc
 from gliner_adapters.documents.formats.json_fields import Malformed, check_text, first_record
 from gliner_adapters.documents.formats.json_stream import JsonStream
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
-from gliner_adapters.documents.formats.streams import BOM
+from gliner_adapters.documents.formats.streams import BOM, numbered_lines
 from gliner_adapters.documents.types import Document
 from gliner_adapters.errors import DataError
 
@@ -62,7 +62,7 @@ class BioCJson(Format):
 
     def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
         """The documents of a collection, in bounded memory. A bad annotation makes its whole document bad."""
-        source = JsonStream(stream, path)
+        source = JsonStream(numbered_lines(stream, path), path)
 
         def parse(record: tuple[int, Any]) -> Document:
             line, value = record

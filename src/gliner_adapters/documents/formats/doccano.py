@@ -4,8 +4,8 @@
     {"id": 7, "text": "Naloxone helps.", "relations": [],
      "entities": [{"id": 1, "start_offset": 0, "end_offset": 8, "label": "Chemical"}]}
 
-The list is called ``label`` (or ``labels``); exports of relation projects have ``entities``. What else a record has is
-kept in ``Document.meta["doccano"]``.
+The list is called ``label`` (or ``labels``); exports of relation projects have ``entities``. Some versions call the
+text ``data``. What else a record has is kept in ``Document.meta["doccano"]``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gliner_adapters.documents.formats.report import WriteReport
 from gliner_adapters.documents.types import Document, Entity
 
 _LISTS = ("label", "labels")
+_TEXTS = ("text", "data")
 
 
 class Doccano(JsonRecords):
@@ -32,7 +33,7 @@ class Doccano(JsonRecords):
     def recognises(self, head: bytes) -> bool:
         """A text with ``label``, a list of lists, or with entities that have a ``start_offset``."""
         record = first_record(head)
-        if not isinstance(record, dict) or "text" not in record:
+        if not isinstance(record, dict) or not any(isinstance(record.get(name), str) for name in _TEXTS):
             return False
         for name in _LISTS:
             if isinstance(record.get(name), list):
@@ -43,7 +44,8 @@ class Doccano(JsonRecords):
     def parse(self, record: Any, note: Note) -> Document:
         """A document from a record."""
         record = as_object(record, "a record")
-        text = field(record, "text", str)
+        key = next((name for name in _TEXTS if name in record), _TEXTS[0])
+        text = field(record, key, str)
         named = [name for name in (*_LISTS, "entities") if isinstance(record.get(name), list)]
         if len(named) != 1:
             found = " and ".join(named) if named else ", ".join(map(repr, record)) or "nothing"
@@ -53,7 +55,7 @@ class Doccano(JsonRecords):
             entities = [_object(value, text, note) for value in record[name]]
         else:
             entities = [triple_entity(value, text, name, note) for value in record[name]]
-        rest = {key: value for key, value in record.items() if key not in ("id", "text", name)}
+        rest = {key: value for key, value in record.items() if key not in ("id", key, name)}
         return Document(text, entities, identifier(record), meta={self.name: rest} if rest else {})
 
     def record(self, document: Document, number: int, options: WriteOptions, report: WriteReport) -> dict[str, Any]:

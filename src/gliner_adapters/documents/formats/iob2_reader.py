@@ -148,6 +148,13 @@ class Iob2Reader:
         if block.mixed:
             self._report.add_repair(MIXED_NEWLINES, self._path, block.line)
         tokens, middles, tags = self._columns(block)
+        several = len(tokens) > 1 and middles[0].strip()
+        if several and self._order is None and tokens == [str(n) for n in range(1, len(tokens) + 1)]:
+            raise DataError(
+                "the first column counts the words; say which one holds them, with columns (-,word,...,tag)",
+                self._path,
+                block.line,
+            )
         words = joined_spans(tokens)
         entities = entities_of(
             words, tags, lambda kind, index: self._report.add_repair(kind, self._path, block.line + index)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.json_stream import JsonStream, Repeated, unique
-from gliner_adapters.documents.formats.streams import BOM
+from gliner_adapters.documents.formats.streams import BOM, numbered_lines
 
 REQUIRED: Any = object()
+#: What the names of fields hold that say an entity's type.
+_TYPE_NAMES = ("label", "type", "tag", "class", "category", "entity", "group")
 _NAMES = {str: "a string", int: "a whole number", list: "a list", dict: "an object", (int, float): "a number"}
 
 
@@ -27,6 +29,20 @@ def field(record: Mapping[str, Any], name: str, kind: Any, default: Any = REQUIR
         found = "nothing" if name not in record else kind_of(value)
         raise Malformed(f"expected {_NAMES[kind]} in field {name!r}, found {found}")
     return value
+
+
+def looks_like_annotation(name: str, value: Any) -> bool:
+    """Whether a field holds entities: objects with start, end and type, or lists of two numbers and a name."""
+    if not isinstance(value, list) or not value or name in ("tokens", "words", "sentences", "sents"):
+        return False
+    return all(_like_entity(each) for each in value)
+
+
+def _like_entity(value: Any) -> bool:
+    if isinstance(value, list):
+        return sorted(kind_of(each) for each in value[:3]) == ["a number", "a number", "a string"]
+    names = " ".join(value).lower() if isinstance(value, dict) else ""
+    return "start" in names and "end" in names and any(kind in names for kind in _TYPE_NAMES)
 
 
 def identifier(record: Mapping[str, Any], name: str = "id") -> str | None:
@@ -98,13 +114,19 @@ def records_of(stream: BinaryIO, path: str) -> Iterator[tuple[int, Callable[[], 
     """The records of a file, each with the line that it begins on: the values of one array, or one value a line.
 
     A record is a function that gives its value and raises :class:`Malformed`, so that a bad one can be left out.
+    Objects over several lines are read as well, up to the first that is broken.
     """
-    source = JsonStream(stream, path)
+    source = JsonStream(numbered_lines(stream, path), path)
     if source.peek() == "[":
         for line, value in source.items():
             yield line, lambda value=value: _checked(value)  # type: ignore[misc]
         if rest := source.peek():
             raise source.error(f"expected nothing after the list, found {rest!r}")
+        return
+    if source.first_line() == "{":
+        while source.peek():
+            line, value = source.line, source.value()
+            yield line, lambda value=value: _checked(value)  # type: ignore[misc]
         return
     for line, text in source.lines():
         yield line, lambda text=text: parse_line(text)  # type: ignore[misc]

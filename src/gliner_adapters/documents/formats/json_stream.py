@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
-from gliner_adapters.documents.formats.streams import BOM, decode, numbered_lines
+from gliner_adapters.documents.formats.streams import BOM, decode
 from gliner_adapters.errors import DataError
 
 _SPACE = " \t\r\n"
@@ -39,16 +39,17 @@ class JsonStream:
     """Reads values off a stream, holding no more text than the value at hand.
 
     Args:
-        stream: the bytes, UTF-8.
+        lines: the stream's lines with their numbers, UTF-8 (:func:`~.streams.numbered_lines`).
         path: what messages name.
+        line: the number of the first of them.
     """
 
-    def __init__(self, stream: BinaryIO, path: str) -> None:
-        self._lines = numbered_lines(stream, path)
+    def __init__(self, lines: Iterator[tuple[int, bytes]], path: str, line: int = 1) -> None:
+        self._lines = lines
         self._path = path
         self._text = ""
         #: The line that the text at hand begins on.
-        self.line = 1
+        self.line = line
 
     def token(self, expected: str) -> str:
         """Take one of the punctuation marks in ``expected``, white space before it left out.
@@ -71,6 +72,10 @@ class JsonStream:
                 return stripped[0]
             if not self._fill(1):
                 return ""
+
+    def first_line(self) -> str:
+        """What :meth:`peek` has found, up to the end of its line, without white space around it."""
+        return self._text.partition("\n")[0].strip(_SPACE)
 
     def value(self) -> Any:
         """Take the next value, whatever its kind; :class:`Repeated` in the place of an object with a field twice.

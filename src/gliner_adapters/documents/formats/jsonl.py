@@ -16,6 +16,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.base import (
@@ -30,18 +31,23 @@ from gliner_adapters.documents.formats.json_entities import Note, check_span, en
 from gliner_adapters.documents.formats.json_fields import (
     Malformed,
     as_object,
+    check_text,
     field,
     first_record,
     identifier,
+    is_array,
     kind_of,
+    looks_like_annotation,
     parse_line,
 )
+from gliner_adapters.documents.formats.json_stream import JsonStream
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.formats.streams import BOM, decode, numbered_lines
 from gliner_adapters.documents.types import Document, Entity
 from gliner_adapters.documents.words import Span, joined_spans, words_entity
 from gliner_adapters.errors import DataError
 
+_SPACE = b" \t\r\n"
 _FIELDS = frozenset({"id", "text", "entities", "words", "sentences", "meta"})
 _ENTITY_FIELDS = frozenset({"start", "end", "label", "text", "score", "id", "identifier", "meta"})
 #: Fields of other formats that hold annotation.
@@ -55,6 +61,8 @@ _DIALECTS = {
     "ents": "spacy-json",
     "passages": "bioc",
 }
+#: Fields of examples that Prodigy's annotators answered, with spans or without.
+_PRODIGYS = {"answer", "_task_hash", "_input_hash"}
 _GLINER_FIELDS = frozenset({"id", "tokenized_text", "ner"})
 
 
@@ -63,31 +71,34 @@ class JsonLines(Format):
 
     name = "jsonl"
     endings = (".jsonl", ".ndjson")
+    shared_endings = (".json",)
     summary = "JSON Lines, one document a line, lossless; reads GLiNER's training format too"
 
     def recognises(self, head: bytes) -> bool:
         """An object with a text and entities that are objects, or GLiNER's words."""
         record = first_record(head)
-        if not isinstance(record, dict) or record.keys() & _DIALECTS.keys():
+        if not isinstance(record, dict) or record.keys() & (_DIALECTS.keys() | _PRODIGYS):
             return False
         entities = record.get("entities", [])
         ours = isinstance(entities, list) and all(isinstance(each, dict) and "start" in each for each in entities)
-        return ("text" in record and ours) or ("tokenized_text" in record and not head.lstrip().startswith(b"["))
+        return ("text" in record and ours) or ("tokenized_text" in record and not is_array(head))
 
     def read(self, stream: BinaryIO, path: str, *, options: ReadOptions, report: ReadReport) -> Iterator[Document]:
-        """One document a line; empty lines are passed over."""
+        """One document a line; empty lines are passed over. One array, or objects over several lines, are read too."""
 
-        def parse(given: tuple[int, bytes]) -> Document:
-            number, raw = given
+        def parse(given: tuple[int, Any]) -> Document:
+            number, value = given
             try:
-                line = decode(raw.removeprefix(BOM) if number == 1 else raw, path, number)
-                record = as_object(parse_line(line), "this line")
+                if isinstance(value, bytes):
+                    value = parse_line(decode(value, path, number))
+                else:
+                    check_text(None, value)
+                record = as_object(value, "this line" if isinstance(given[1], bytes) else "a document")
                 return document_of(record, lambda kind: report.add_repair(kind, path, number))
             except Malformed as error:
                 raise DataError(str(error), path, number) from error
 
-        records = ((number, raw) for number, raw in numbered_lines(stream, path) if raw.strip(b" \t\r\n"))
-        return parse_records(records, parse, skip_bad=options.skip_bad, report=report)
+        return parse_records(_records(stream, path), parse, skip_bad=options.skip_bad, report=report)
 
     def write(
         self, documents: Iterable[Document], stream: BinaryIO, *, options: WriteOptions, report: WriteReport
@@ -102,6 +113,26 @@ class JsonLines(Format):
             stream.write(encode(line + "\n", name))
             report.documents += 1
             report.entities += len(document.entities)
+
+
+def _records(stream: BinaryIO, path: str) -> Iterator[tuple[int, Any]]:
+    """Lines, or the values of a file that is one array or has objects over several lines; each with its line."""
+    lines = ((n, raw.removeprefix(BOM) if n == 1 else raw) for n, raw in numbered_lines(stream, path))
+    full = ((number, raw) for number, raw in lines if raw.strip(_SPACE))
+    for number, raw in full:
+        start = raw.strip(_SPACE)
+        if start.startswith(b"["):
+            source = JsonStream(lines=chain([(number, raw)], lines), path=path, line=number)
+            yield from source.items()
+            if rest := source.peek():
+                raise source.error(f"expected nothing after the list, found {rest!r}")
+        elif start == b"{":
+            source = JsonStream(lines=chain([(number, raw)], lines), path=path, line=number)
+            while source.peek():
+                yield source.line, source.value()
+        else:
+            yield number, raw
+            yield from full
 
 
 def document_of(record: Mapping[str, Any], note: Note) -> Document:
@@ -123,6 +154,11 @@ def document_of(record: Mapping[str, Any], note: Note) -> Document:
     else:
         document, known = _from_json(record, note), _FIELDS
     for key in record.keys() - known:
+        if not document.entities and looks_like_annotation(key, record[key]):
+            raise Malformed(
+                f"the field {key!r} looks like annotation; expected it in 'entities', a list of objects with start, "
+                "end and label"
+            )
         note(f"unknown field {key!r} kept in meta")
         document.meta.setdefault(key, record[key])
     return document

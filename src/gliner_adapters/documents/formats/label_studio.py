@@ -34,6 +34,7 @@ PREDICTIONS = "task without annotation read with what was predicted for it"
 UNANNOTATED = "task without annotation read as a document without entities"
 UTF16 = "offsets count UTF-16 units instead of characters"
 SPACES = "mention differs from the text in its white space"
+UNLABELLED = "region without a label left out"
 TO_ANNOTATE = "document without entities written as a task that is to be annotated"
 
 _ANNOTATIONS = ("annotations", "completions")
@@ -45,6 +46,9 @@ _SHORT = {
     "updated_at": "updated_at",
     "lead_time": "lead_time",
 }
+#: Labels of regions of other tags than ``Text``.
+_NOT_PLAIN = ("hypertextlabels", "paragraphlabels", "timeserieslabels")
+_PLAIN_TEXT_ALONE = "a region of HTML or of a dialogue; only regions of plain text (the tag Text) are read"
 _VALUE = ("start", "end", "text", "labels")
 _VERSION = "gliner-adapters"
 
@@ -96,10 +100,15 @@ class LabelStudio(JsonRecords):
         entities: list[Entity] = []
         others: list[Any] = []
         for region in found.regions:
-            if "labels" in (region.get("value") or {}):
+            value = region.get("value") or {}
+            if "labels" in value:
                 entities += _entities(region, text, found.predicted, note)
-            else:
-                others.append(region)
+                continue
+            others.append(region)
+            if any(name in value for name in _NOT_PLAIN):
+                raise Malformed(_PLAIN_TEXT_ALONE)
+            if "start" in value and "end" in value:
+                note(UNLABELLED)
         kept: dict[str, Any] = {
             "task": {name: value for name, value in task.items() if name not in left},
             "data": {name: value for name, value in data.items() if name not in (key, "id")},
@@ -195,7 +204,7 @@ def _entities(region: Mapping[str, Any], text: str, predicted: bool, note: Note)
     """An entity for each label of a region."""
     value = as_object(region["value"], "a region's value")
     if isinstance(value.get("start"), str):
-        raise Malformed("a region of HTML or of a dialogue; only regions of plain text (the tag Text) are read")
+        raise Malformed(_PLAIN_TEXT_ALONE)
     start, end = field(value, "start", int), field(value, "end", int)
     mention = field(value, "text", str, None)
     if mention is not None and text[max(0, start) : max(0, end)] != mention:

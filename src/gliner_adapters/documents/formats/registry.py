@@ -94,7 +94,9 @@ def detect_format(path: str | Path) -> str:
         found = [each for each in formats().values() if _says(each, "recognises_folder", Path(path))]
     else:
         ending = _ending(_plain_name(path))
-        sharing = [each for each in formats().values() if ending in (*each.endings, *each.shared_endings)]
+        # What is called .txt may be text in any format.
+        anything = ending == ".txt"
+        sharing = [e for e in formats().values() if anything or ending in (*e.endings, *e.shared_endings)]
         if owner is not None and sharing == [owner]:
             return owner.name
         # A name without an ending that is known says nothing; any format may be in it.
