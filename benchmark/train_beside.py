@@ -1,17 +1,20 @@
 """How long the server's answers take while it trains an adapter beside them.
 
-    one client: request, answer, request, answer ...      the same texts in both halves of a round
-    round: │ nothing is trained │ a training runs, from its first step on │ it is cancelled      every other round
-           │ a training runs, from its first step on │ it is cancelled │ nothing is trained      the other way round
+    one client: request, answer, request, answer ...                 the same texts in both kinds of block
+    round: │ the training runs │ it is halted │ it is halted │ it runs │ it runs │ ...     10 requests a block
 
-The client asks one text at a time, so that each answer is on its own. Ratios are taken round by round, and the halves
-change places, so a machine whose speed drifts favours neither.
+The training's process is halted and let go by signals, so that the two kinds of block follow each other within
+seconds, and whatever else the machine does falls on both (`load_average` says how much that was). The client asks one
+text at a time, so that each answer is on its own.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
+import psutil
 import torch
 import typer
 from rich.table import Table
@@ -35,7 +39,9 @@ from gliner_adapters.server.security import KEYS_VARIABLE
 #: How many times as long an answer may take beside a training.
 MOST = 2.0
 WARM_UP = 20
-#: More passes than a round can last.
+#: Requests between two changes.
+BLOCK = 10
+#: More passes than the measurement can last.
 EPOCHS = 500
 
 
@@ -46,13 +52,15 @@ class Setting:
     Attributes:
         base: as `serve --base` takes it.
         method: what is trained; one that changes the text encoder keeps it busiest.
+        threads: that the server reads with.
         train_threads: as `serve --train-threads`.
-        requests: in each half of a round.
+        requests: in each half of a round, rounded up to whole blocks.
         rounds: how often.
     """
 
     base: str = "minilm-bi"
     method: str = "lora+head-deltas"
+    threads: int = 1
     train_threads: int = 1
     requests: int = 100
     rounds: int = 5
@@ -72,16 +80,22 @@ def measure(setting: Setting) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         options = ["--base", setting.base, "--rate", "0", "--train", f"{name}/train"]
         options += ["--train-threads", str(setting.train_threads)]
+        headers = {"Authorization": f"Bearer {key}"}
         with (
-            serving(options, Path(name) / "server.log", {KEYS_VARIABLE: key}) as (_, address),
-            httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE) as client,
+            serving(
+                options, Path(name) / "server.log", {KEYS_VARIABLE: key, "OMP_NUM_THREADS": str(setting.threads)}
+            ) as (server, address),
+            httpx.Client(base_url=address, headers=headers, timeout=PATIENCE) as client,
         ):
             _keep(client, corpus)
             texts = [document.text for document in corpus.documents("test")]
-            asked = [texts[number % len(texts)] for number in range(setting.requests)]
             labels = {label.name: label.description for label in corpus.labels}
-            _answers(client, asked[:WARM_UP], labels)
-            rounds = [_round(client, asked, labels, setting.method, number) for number in range(setting.rounds)]
+            _answers(client, [texts[number % len(texts)] for number in range(WARM_UP)], labels)
+            request = {"name": "beside", "method": setting.method, "epochs": EPOCHS}
+            _done(client.post("/v1/training", json=request))
+            _steps(client, at_least=1)
+            rounds = [_round(client, server, texts, labels, setting.requests) for _ in range(setting.rounds)]
+            _done(client.delete("/v1/training"))
     ratios = {
         name: middle([each["beside"][name] / each["alone"][name] for each in rounds]) for name in ("p50_ms", "p95_ms")
     }
@@ -92,7 +106,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         "ratio_of_p95": ratios["p95_ms"],
         "most": MOST,
         "passed": all(ratio["median"] <= MOST for ratio in ratios.values()),
-        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
         **origin(torch.device("cpu")),
     }
 
@@ -111,17 +125,27 @@ def _keep(client: httpx.Client, corpus: Corpus) -> None:
 
 
 def _round(
-    client: httpx.Client, texts: Sequence[str], labels: dict[str, str | None], method: str, number: int
+    client: httpx.Client,
+    server: subprocess.Popen[bytes],
+    texts: Sequence[str],
+    labels: dict[str, str | None],
+    requests: int,
 ) -> dict[str, Any]:
-    """The same requests without and with a training; in every other round with it first."""
-    alone = _answers(client, texts, labels) if number % 2 == 0 else []
-    _done(client.post("/v1/training", json={"name": f"round-{number}", "method": method, "epochs": EPOCHS}))
+    """The same requests beside a training that runs and beside one that is halted, block by block."""
+    (training,) = psutil.Process(server.pid).children()
+    seconds: dict[str, list[float]] = {"alone": [], "beside": []}
     begun = _steps(client, at_least=1)
-    beside = _answers(client, texts, labels)
-    ended = _steps(client, at_least=0)
-    _done(client.delete("/v1/training"))
-    alone = alone or _answers(client, texts, labels)
-    return {"alone": _told(alone), "beside": _told(beside), "steps_trained_meanwhile": ended - begun}
+    for number, start in enumerate(range(0, requests, BLOCK)):
+        asked = [texts[index % len(texts)] for index in range(start, start + BLOCK)]
+        for half in ("beside", "alone") if number % 2 == 0 else ("alone", "beside"):
+            training.send_signal(signal.SIGCONT if half == "beside" else signal.SIGSTOP)
+            seconds[half] += _answers(client, asked, labels)
+    training.send_signal(signal.SIGCONT)
+    return {
+        **{half: _told(each) for half, each in seconds.items()},
+        "steps_trained_meanwhile": _steps(client, at_least=1) - begun,
+        "load_average": round(os.getloadavg()[0], 1),
+    }
 
 
 def _answers(client: httpx.Client, texts: Sequence[str], labels: dict[str, str | None]) -> list[float]:
@@ -165,17 +189,18 @@ def _told(seconds: Sequence[float]) -> dict[str, float]:
 
 def beside_table(result: dict[str, Any]) -> Table:
     """The result for reading, a row a round, and the ratios."""
-    table = Table("round", "alone p50, p95 (ms)", "beside a training p50, p95 (ms)", "steps trained meanwhile")
+    table = Table("round", "alone p50, p95 (ms)", "beside a training p50, p95 (ms)", "steps trained meanwhile", "load")
     for number, each in enumerate(result["rounds"], 1):
         halves = (f"{each[half]['p50_ms']:.1f}, {each[half]['p95_ms']:.1f}" for half in ("alone", "beside"))
-        table.add_row(str(number), *halves, str(each["steps_trained_meanwhile"]))
-    table.add_row("ratio", interval(result["ratio_of_medians"]), interval(result["ratio_of_p95"]), "p50; p95")
+        table.add_row(str(number), *halves, str(each["steps_trained_meanwhile"]), str(each["load_average"]))
+    table.add_row("ratio", interval(result["ratio_of_medians"]), interval(result["ratio_of_p95"]), "p50; p95", "")
     return table
 
 
 def main(
     base: o.BaseName = "minilm-bi",
     method: Annotated[str, typer.Option(help="What is trained.")] = "lora+head-deltas",
+    threads: Annotated[int, typer.Option(min=1, help="Threads that the server reads with.")] = 1,
     train_threads: Annotated[int, typer.Option(min=1, help="Threads of the training.")] = 1,
     requests: Annotated[int, typer.Option(min=2, help="Requests in each half of a round.")] = 100,
     rounds: Rounds = 5,
@@ -185,7 +210,7 @@ def main(
 
     Exits with 1 if median or 95th percentile take more than twice as long.
     """
-    result = measure(Setting(base, method, train_threads, requests, rounds))
+    result = measure(Setting(base, method, threads, train_threads, requests, rounds))
     finish(result, beside_table(result), output)
     if not result["passed"]:
         typer.echo(f"answers take more than {MOST:g} times as long beside a training", err=True)
