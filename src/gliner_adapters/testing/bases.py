@@ -109,7 +109,7 @@ def build_encoder(kind: str, folder: Path, hidden: int = HIDDEN, positions: int 
         config = BertConfig(**sizes)
     elif kind == "deberta-v2":
         # As in DeBERTa-v3: no absolute positions, relative ones in buckets, shared with the content's keys.
-        config = DebertaV2Config(
+        config = DebertaV2Config(  # type: ignore[call-arg]
             **sizes,
             relative_attention=True,
             position_biased_input=False,
@@ -123,7 +123,7 @@ def build_encoder(kind: str, folder: Path, hidden: int = HIDDEN, positions: int 
         # Its positions begin after the padding index.
         config = MPNetConfig(**{**sizes, "max_position_embeddings": positions + 2})
     else:
-        config = ModernBertConfig(
+        config = ModernBertConfig(  # type: ignore[call-arg]
             **sizes,
             cls_token_id=tokenizer.cls_token_id,
             sep_token_id=tokenizer.sep_token_id,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gliner_adapters.corpora import Corpus, CorpusInfo, corpus_info, find_file, load_corpus
 from gliner_adapters.documents import ReadReport
-from gliner_adapters.errors import ConfigError
-from gliner_adapters.testing.expecting import expect, expect_refusal
+from gliner_adapters.errors import ConfigError, GlinerAdaptersError
+from gliner_adapters.testing.expecting import CheckFailed, expect, expect_refusal
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,13 @@ def check_entry(case: CorpusCase) -> None:
 
 
 def check_files(case: CorpusCase) -> None:
-    """Each split's file is there with the pinned bytes, and others would be refused."""
+    """Each split's file is there with the pinned bytes, and a split that it does not have is refused."""
     info = case.info
     for split in info.splits:
-        path = find_file(info, split, case.data_dir)
-        expect(path.is_file(), f"{case}: {path} is no file")
+        try:
+            find_file(info, split, case.data_dir)
+        except GlinerAdaptersError as error:
+            raise CheckFailed(f"{case}: {error}") from error
     with expect_refusal(f"{case}: a split that it does not have", ConfigError):
         case.load().documents("no-such-split")
 

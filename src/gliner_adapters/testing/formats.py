@@ -189,7 +189,10 @@ def check_files(case: FormatCase) -> None:
         for packed in ("", ".gz"):
             path = Path(place) / f"documents{each.endings[0]}{packed}"
             write_documents(case.documents, path, case.name, on_conflict="drop")
-            found = list(read_documents(path))
+            try:
+                found = list(read_documents(path))
+            except GlinerAdaptersError as error:
+                raise CheckFailed(f"{case}: {path.name} is not known by its ending and content: {error}") from error
             same = [(d.text, [e.key for e in d.entities]) for d in found]
             wanted = [(d.text, [e.key for e in d.entities]) for d in expected]
             expect(same == wanted, f"{case}: {path.name} does not hold what a stream does")

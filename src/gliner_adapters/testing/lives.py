@@ -144,7 +144,7 @@ def replace_threshold(trained: TrainedAdapter, threshold: float) -> TrainedAdapt
 
 
 def check_training(case: MethodCase) -> None:
-    """Training lowers the loss, changes each ingredient, and nothing that is not trained: not the base, not a buffer."""
+    """Training lowers the loss, changes each ingredient, and nothing else: not the base, not what is fixed."""
     base = case.base
     if not case.attach().trained():
         return

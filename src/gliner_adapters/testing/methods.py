@@ -54,7 +54,7 @@ def check_start(case: MethodCase) -> None:
         expect(
             torch.equal(fresh, own),
             f"{case}: a fresh adapter says that it starts as the base, and its logits differ by up to "
-            f"{float((fresh - own).abs().max()):.3g}; let it start where it changes nothing, or override starts_as_base",
+            f"{float((fresh - own).abs().max()):.3g}; start where it changes nothing, or override starts_as_base",
         )
     else:
         expect(not torch.equal(fresh, own), f"{case}: it says that it does not start as the base, and it does")

@@ -44,9 +44,11 @@ class PartsReader:
         self.engine = Engine(base, precision, max_passages=max_passages, max_tokens=max_tokens)
 
     def collate(self, passages: Sequence[Passage]) -> Batch:
+        """The passages as one batch."""
         return self.engine.lay_out(self.source, passages)
 
     def batches(self, passages: Sequence[Passage]) -> Iterator[list[int]]:
+        """Which passages the engine reads together."""
         task = ReadTask(self.source.profile, torch.ones(len(self.labels)).numpy(), nested=False)
         task.take(passages)
         for inputs in self.engine.batches(inputs_of([task])):
@@ -54,6 +56,7 @@ class PartsReader:
 
     @torch.inference_mode()
     def encode(self, batch: Batch) -> Encoded:
+        """What the text encoder makes of a batch."""
         from gliner_adapters.model import encode_text
 
         with autocast(self.base.device, self.engine.precision):
@@ -69,6 +72,7 @@ class PartsReader:
     def spans(
         self, passages: Sequence[Passage], threshold: Threshold = 0.5, *, nested: bool = False
     ) -> list[list[Span]]:
+        """What is found in each passage."""
         return self.engine.spans(self.source, passages, threshold, nested=nested)
 
     def annotate(
