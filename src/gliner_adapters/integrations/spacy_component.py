@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from spacy.tokens import Doc
@@ -28,8 +27,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Batches that are with the annotator before the first of them is waited for.
+#: Batches that wait to be read while one is.
 AHEAD = 1
+#: What the thread that reads is called.
+READER = "gliner-adapters-spacy"
 
 ErrorHandler = Callable[[str, Any, list[Doc], Exception], Any]
 
@@ -154,8 +155,8 @@ class SpacyComponent:
     def pipe(self, stream: Iterable[Doc], *, batch_size: int | None = None) -> Iterator[Doc]:
         """Find the entities of a stream of documents.
 
-        A batch is read while the ones before and after it are with the other components. These run in the thread that
-        takes the documents, as everywhere in spaCy.
+        A batch is read in a thread of its own while the ones before and after it are with the other components, which
+        all run in the thread that takes the documents, as everywhere in spaCy.
 
         Args:
             stream: documents.
@@ -169,23 +170,28 @@ class SpacyComponent:
         size = self.settings.batch_size if batch_size is None else min(batch_size, self.settings.batch_size)
         if size < 1:
             raise ConfigError(f"batch_size: at least one document is read at a time, got {size}")
-        self.load()
-        with _Reading(self.annotator, size) as reading:
-            for batch in minibatch(stream, size):
-                reading.put(batch)
-                if reading.batches > AHEAD:
-                    yield from self._take(reading)
-            reading.no_more()
-            while reading.batches:
-                yield from self._take(reading)
+        annotator, waiting = self.annotator, deque[tuple[list[Doc], "Future[list[Document]]"]]()
+        # Not the annotator's own stream: that takes its source, here all components before this one, in a thread.
+        reader = ThreadPoolExecutor(1, thread_name_prefix=READER)
+        try:
+            for docs in minibatch(stream, size):
+                documents = [Document(doc.text) for doc in docs]
+                waiting.append((docs, reader.submit(annotator.annotate, documents)))
+                if len(waiting) > AHEAD:
+                    yield from self._take(*waiting.popleft())
+            while waiting:
+                yield from self._take(*waiting.popleft())
+        finally:
+            reader.shutdown(cancel_futures=True)
 
-    def _take(self, reading: _Reading) -> Iterator[Doc]:
-        """The oldest batch, read; an error is the error handler's."""
-        docs, found, error = reading.take()
-        if error is not None:
+    def _take(self, docs: list[Doc], found: Future[list[Document]]) -> Iterator[Doc]:
+        """A batch that was read; an error is the error handler's."""
+        try:
+            documents = found.result()
+        except Exception as error:
             self._error_handler(self.name, self, docs, error)
             return
-        for doc, document in zip(docs, found, strict=True):
+        for doc, document in zip(docs, documents, strict=True):
             yield self._write(doc, document)
 
     def _write(self, doc: Doc, found: Document) -> Doc:
@@ -294,60 +300,3 @@ def _restored(
     component = SpacyComponent(name, ComponentSettings(**settings), scorer=scorer)
     component.set_error_handler(error_handler)
     return component if loaded is None else component.from_bytes(loaded)
-
-
-class _Reading:
-    """Batches on their way through an annotator's stream.
-
-    The stream takes its source in a thread of its own. spaCy's components, which stand behind that source, are not
-    made for that: this one puts documents in from the thread that it is called in.
-    """
-
-    def __init__(self, annotator: Annotator, size: int) -> None:
-        self._annotator, self._size = annotator, size
-        self._waiting: deque[list[Doc]] = deque()
-        self._ended = False
-        self._start()
-
-    def _start(self) -> None:
-        self._source: SimpleQueue[Document | None] = SimpleQueue()
-        self._results = self._annotator.stream(iter(self._source.get, None), chunk=self._size)
-
-    @property
-    def batches(self) -> int:
-        """Batches that were put in and not taken."""
-        return len(self._waiting)
-
-    def put(self, docs: list[Doc]) -> None:
-        """Let a batch be read; all but the last are of the same size."""
-        self._waiting.append(docs)
-        self._send(docs)
-
-    def no_more(self) -> None:
-        """There is no further batch."""
-        self._ended = True
-        self._source.put(None)
-
-    def take(self) -> tuple[list[Doc], list[Document], Exception | None]:
-        """The oldest batch with what was found, or with the error that it caused; those behind it are read again."""
-        docs = self._waiting.popleft()
-        try:
-            return docs, list(islice(self._results, len(docs))), None
-        except Exception as error:
-            self._start()
-            for others in self._waiting:
-                self._send(others)
-            if self._ended:
-                self._source.put(None)
-            return docs, [], error
-
-    def _send(self, docs: list[Doc]) -> None:
-        for doc in docs:
-            self._source.put(Document(doc.text))
-
-    def __enter__(self) -> _Reading:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._source.put(None)  # whoever waits for a document goes on
-        self._results.close()

@@ -8,16 +8,17 @@ The base is not copied: it is large, and known by its name. Its fingerprint tell
 
 from __future__ import annotations
 
+import io
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from weakref import WeakValueDictionary
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
-import srsly
 from pydantic import Field
 
 from gliner_adapters.errors import BaseModelError, DataError, GlinerAdaptersError
@@ -83,7 +84,7 @@ def configured(settings: ComponentSettings) -> TrainedAdapter | Base:
     return _adapter(adapter_folder(settings.adapter), settings)
 
 
-def shared_base(name: str, revision: str | None, device: str, architecture: str = "bi") -> Base:
+def shared_base(name: str, revision: str | None, device: str, architecture: Literal["uni", "bi"] = "bi") -> Base:
     """A base, loaded once a process for all components that are alive.
 
     Args:
@@ -128,7 +129,7 @@ def write(folder: Path, settings: ComponentSettings, model: TrainedAdapter | Bas
     from gliner_adapters.adapters.config import CARD_FILE
 
     trained = model if isinstance(model, TrainedAdapter) else None
-    base = trained.base if trained else model
+    base = model.base if isinstance(model, TrainedAdapter) else model
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder / ADAPTER, ignore_errors=True)
@@ -159,7 +160,8 @@ def read(folder: Path, settings: ComponentSettings, *, with_adapter: bool) -> Tr
     if settings.adapter is not None:
         here = folder / ADAPTER
         return _adapter(here, settings) if with_adapter and here.is_dir() else configured(settings)
-    model = configured(settings)
+    assert settings.base is not None
+    model = shared_base(settings.base, settings.revision, settings.device)
     if settings.base == saved.base and model.fingerprint != saved.base_fingerprint:
         raise BaseModelError(
             f"the base {saved.base} has other weights (fingerprint {model.fingerprint[:12]}) than when the pipeline "
@@ -169,12 +171,14 @@ def read(folder: Path, settings: ComponentSettings, *, with_adapter: bool) -> Tr
 
 
 def packed(save: Callable[[Path], None]) -> bytes:
-    """The files that a function writes into a folder, as bytes."""
+    """The files that a function writes into a folder, as bytes: a ZIP archive, the same for the same files."""
+    content = io.BytesIO()
     with TemporaryDirectory() as place:
         save(Path(place))
-        files = sorted(path for path in Path(place).rglob("*") if path.is_file())
-        content = {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
-    return bytes(srsly.msgpack_dumps(content))
+        with ZipFile(content, "w") as archive:
+            for path in sorted(path for path in Path(place).rglob("*") if path.is_file()):
+                archive.writestr(ZipInfo(path.relative_to(place).as_posix()), path.read_bytes())
+    return content.getvalue()
 
 
 def unpacked(data: bytes, load: Callable[[Path], object]) -> None:
@@ -183,24 +187,10 @@ def unpacked(data: bytes, load: Callable[[Path], object]) -> None:
     Raises:
         DataError: the bytes hold something else.
     """
-    try:
-        content = srsly.msgpack_loads(data)
-    except Exception as error:  # whatever broken bytes make the library raise
-        raise DataError(f"not the bytes of this component: {type(error).__name__}") from None
-    if not isinstance(content, Mapping) or not all(map(_is_file, content.items())):
-        raise DataError("not the bytes of this component: expected names of files and their content")
     with TemporaryDirectory() as place:
-        for name, raw in content.items():
-            path = Path(place, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(raw)
+        try:
+            with ZipFile(io.BytesIO(data)) as archive:
+                archive.extractall(place)  # which keeps every name within the folder
+        except (BadZipFile, ValueError, OSError, NotImplementedError) as error:
+            raise DataError(f"not the bytes of a component of spaCy: {error}") from None
         load(Path(place))
-
-
-def _is_file(entry: tuple[object, object]) -> bool:
-    """Whether a name lies within a folder, and has content."""
-    name, raw = entry
-    if not isinstance(name, str) or not isinstance(raw, bytes):
-        return False
-    path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name
