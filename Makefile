@@ -26,7 +26,8 @@ export PIP_NO_INPUT := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup mpnet demo test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
-	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-load benchmark-memory \
+	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-jobs \
+	benchmark-jobs-kills benchmark-load benchmark-memory benchmark-merged \
 	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
 	benchmark-serving benchmark-speed page-images documents clean
 
@@ -121,6 +122,15 @@ benchmark-epochs: $(INSTALLED) ## Measure epochs of each method against full fin
 benchmark-memory: $(INSTALLED) ## Read 100,000 texts in each way and look at the memory (an hour)
 	for way in annotate read_stream server; do $(BIN)/python -m benchmark.memory --way $$way \
 		--output benchmark/results/memory/$$way.json $(ARGS) || exit; done
+
+benchmark-jobs: $(INSTALLED) ## Measure jobs: workers against one and against the annotator
+	$(BIN)/python -m benchmark.jobs --output benchmark/results/jobs/throughput.json $(ARGS)
+
+benchmark-jobs-kills: $(INSTALLED) ## Kill jobs, workers and nodes 200 times and compare the outputs (half an hour)
+	$(BIN)/python -m benchmark.jobs_kills --output benchmark/results/jobs/kills.json $(ARGS)
+
+benchmark-merged: $(INSTALLED) ## Measure adapters with deltas, merged and unmerged, against the base
+	$(BIN)/python -m benchmark.merged --output benchmark/results/speed/merged.json $(ARGS)
 
 benchmark-segments: $(INSTALLED) ## Score the embedded bases on abstracts, by sentence and by window
 	$(BIN)/python -m benchmark.segments --output benchmark/results/segments/zero-shot.json $(ARGS)

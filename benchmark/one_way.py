@@ -61,7 +61,7 @@ def compare_ways(
     base = load_base(base_name)
     rows = {}
     for method in methods:
-        trained = _trained(method, base, corpus)
+        trained = trained_for(method, base, corpus)
         contenders = _contenders(trained, texts, against)
         reference = next(iter(contenders))
         found = {name: [_entities(document) for document in read()] for name, read in contenders.items()}  # warms up
@@ -78,7 +78,7 @@ def compare_ways(
     return {"base": base.id, "corpus": corpus.name, "documents": len(texts), "methods": rows, **origin(base.device)}
 
 
-def _trained(method: str, base: Base, corpus: Corpus) -> TrainedAdapter:
+def trained_for(method: str, base: Base, corpus: Corpus) -> TrainedAdapter:
     """An adapter after a few steps."""
     adapter, config = attach(method, base, corpus.labels), TrainingConfig(epochs=1)
     with tempfile.TemporaryDirectory() as folder:

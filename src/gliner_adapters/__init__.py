@@ -34,6 +34,7 @@ _HOMES = {
     "adapt": "api",
     "check_documents": "corpora",
     "evaluate": "api",
+    "jobs": "jobs",
     "load_adapter": "adapters",
     "load_base": "model",
     "load_corpus": "corpora",
@@ -66,6 +67,7 @@ __all__ = [
     "adapt",
     "check_documents",
     "evaluate",
+    "jobs",
     "load_adapter",
     "load_base",
     "load_corpus",
@@ -81,6 +83,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from gliner_adapters import jobs
     from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter, push_adapter, save_adapter
     from gliner_adapters.annotate import AdapterLibrary, Annotator, Reading, Request
     from gliner_adapters.api import adapt, evaluate

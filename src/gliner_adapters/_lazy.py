@@ -12,12 +12,13 @@ def lazy_attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], A
 
     Args:
         package: the module's name.
-        homes: public name to the sub-module that defines it.
+        homes: public name to the sub-module that defines it; one that is its own home is the sub-module.
     """
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+        home = importlib.import_module(f"{package}.{homes[name]}")
+        return home if homes[name] == name else getattr(home, name)
 
     return get

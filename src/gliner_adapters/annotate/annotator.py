@@ -129,7 +129,7 @@ class Annotator:
     def _source(self, trained: TrainedAdapter) -> Source:
         """What an adapter reads with when it reads alone: all of it in memory, its own text encoder in the runtime."""
         base, adapter, config = trained.base, trained.adapter, trained.config
-        parts = adapter.plug(base)
+        parts = adapter.read_alone(adapter.plug(base), base.parts)
         if parts.text_encoder is base.parts.text_encoder:
             parts = replace(parts, text_encoder=self._reader.prepare())
         else:

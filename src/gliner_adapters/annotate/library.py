@@ -241,6 +241,7 @@ class AdapterLibrary:
             threshold=config.threshold,
             segment=config.segment,
             context=config.context,
+            alone=len(self._origins) == 1,
         )
         self._configs[name], self._profiles[name] = trained.config, source.profile
         return _Loaded(trained, source, own_bytes(trained.adapter, self.base))

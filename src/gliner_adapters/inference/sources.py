@@ -169,11 +169,25 @@ def adapter_source(
     threshold: float,
     segment: Segment,
     context: int = 0,
+    alone: bool = False,
 ) -> Source:
-    """What an adapter brings to readings that it shares with others."""
+    """What an adapter brings to readings that it shares with others.
+
+    Args:
+        adapter: the adapter.
+        base: that it is for.
+        name: what it is called there.
+        revision: sha256 of its weights.
+        threshold: the probability above which something is found.
+        segment: what a passage is.
+        context: sub-tokens of neighbouring text on either side of a passage, at most.
+        alone: there is no other adapter, so that it may take the room of merged weights (`Adapter.read_alone`).
+    """
     adapter = adapter.eval()
     labels, style = adapter.labels, adapter.options.label_style
     parts = with_label_vectors(adapter.plug(base), base, adapter.label_inputs(base))
+    if alone:
+        parts = adapter.read_alone(parts, base.parts)
     encoder, layers, inputs = _unwrapped(parts.text_encoder, base.parts.text_encoder)
     prompt = base.prompt(labels, style) if base.architecture == "uni" else None
     if inputs is not None and prompt is not None:

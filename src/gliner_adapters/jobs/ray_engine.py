@@ -106,13 +106,14 @@ class RayEngine:
     def _begin(self, address: str | None) -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
         if address is None:
+            address = "local"  # one of our own, whatever else runs on this machine
             options |= {"num_cpus": self.workers * self.settings.threads, "include_dashboard": False}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             # Without an address Ray would join whatever cluster already runs on this machine: another job's, say.
             self._ray.init(address=address or "local", **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ConfigError(f"Ray cannot be begun or reached ({address or 'on this machine'}): {error}") from error
+            raise ConfigError(f"Ray cannot be begun or reached ({address}): {error}") from error
 
     def run(self, inputs: Iterable[Input]) -> Iterator[Outcome]:
         """See :class:`~gliner_adapters.jobs.engines.Engine`."""

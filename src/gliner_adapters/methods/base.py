@@ -119,6 +119,18 @@ class Adapter(nn.Module):
         """
         return self.parts(parts)
 
+    def read_alone(self, parts: Parts, base: Parts) -> Parts:
+        """Parts for reading with this adapter and no other: deltas are added to copies of the weights, once.
+
+        Such parts read at the speed of a base without deltas, the same to within rounding. The adapter and the base
+        stay as they are; a changed encoder takes the memory of a whole one.
+
+        Args:
+            parts: the adapter plugged in (:meth:`plug`).
+            base: the base's own.
+        """
+        return parts
+
     def peft_deltas(self) -> dict[str, tuple[dict[str, Any], dict[str, Tensor]]]:
         """What `peft` can read of this adapter: configuration and tensors, as it writes them, for each changed part."""
         return {}

@@ -142,6 +142,12 @@ class Combination(Adapter):
             parts = member.merged_parts(parts)
         return parts
 
+    def read_alone(self, parts: Parts, base: Parts) -> Parts:
+        """Each member's deltas, where no other member stands in between."""
+        for member in self._members():
+            parts = member.read_alone(parts, base)
+        return parts
+
     @property
     def starts_as_base(self) -> bool:
         """Where all members do."""

@@ -62,6 +62,15 @@ class HeadDeltas(Adapter):
         span_head, label_head = _merged(self.span_head, parts.span_head), _merged(self.label_head, parts.label_head)
         return replace(parts, span_head=span_head, label_head=label_head)
 
+    def read_alone(self, parts: Parts, base: Parts) -> Parts:
+        """The heads that a pass still has."""
+        if parts.span_head is self.span_head:
+            parts = replace(parts, span_head=_merged(self.span_head, base.span_head))
+        if parts.label_head is not None and parts.label_head is self.label_head:
+            assert base.label_head is not None
+            parts = replace(parts, label_head=_merged(self.label_head, base.label_head))
+        return parts
+
 
 class _Delta(nn.Module):
     """A matrix ``(O, I)`` to itself plus a scaled product of low rank."""

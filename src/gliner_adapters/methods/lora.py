@@ -185,6 +185,12 @@ class Lora(Adapter):
             parts = replace(parts, label_encoder=None if self.label_deltas is None else merged(self.label_deltas))
         return parts
 
+    def read_alone(self, parts: Parts, base: Parts) -> Parts:
+        """The text encoder's deltas; label vectors are constants by then."""
+        if self.text_deltas is None or parts.text_encoder is not self.text_deltas:
+            return parts
+        return replace(parts, text_encoder=merged(self.text_deltas))
+
     def peft_deltas(self) -> dict[str, tuple[dict[str, Any], dict[str, Tensor]]]:
         """The deltas on each encoder's Transformer as `peft` writes them."""
         changed = {"text_encoder": self.text_deltas, "label_encoder": self.label_deltas}

@@ -1,0 +1,224 @@
+"""Kills: a job's process, its workers and nodes of its cluster die again and again, and nothing is lost or done twice.
+
+The process that runs a job dies at random moments, and at those at which a file of its folder is being written. Workers
+die in a job that goes on. Nodes die in a cluster of three that Ray simulates on this machine; a new one takes the place
+of each. Every job must end with the bytes of one that nobody disturbed, and its books must balance.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.table import Table
+
+from benchmark.harness.script import Output, finish, origin, run
+from benchmark.jobs import LABELS, lay_out
+from gliner_adapters import jobs
+from gliner_adapters.cli import options as o
+from gliner_adapters.jobs.heartbeat import workers as working
+
+Bytes = dict[str, bytes]
+
+
+def bytes_of(out: Path) -> Bytes:
+    """All outputs of a job."""
+    return {file.name: file.read_bytes() for file in sorted((out / "outputs").iterdir())}
+
+
+class Tally:
+    """Counts kills and compares the jobs that they befell."""
+
+    def __init__(self, expected: Bytes, records: dict[str, tuple[int, int, int]]) -> None:
+        self.expected, self.records = expected, records
+        self.kills = {"process": 0, "process, at a commit": 0, "worker": 0, "node": 0}
+        self.jobs = 0
+        self.differing: list[str] = []
+
+    def ended(self, out: Path, code: int) -> None:
+        """Look at a job that has ended.
+
+        Raises:
+            RuntimeError: it has ended in failure, so that to go on would count nothing.
+        """
+        if code:
+            raise RuntimeError(f"{out.name}: exit code {code}")
+        self.jobs += 1
+        problems = jobs.verify(out, inputs=True)
+        if problems or bytes_of(out) != self.expected or counts_of(out) != self.records:
+            self.differing.append("; ".join(problems) or f"{out.name}: other bytes or counts")
+
+
+def counts_of(out: Path) -> dict[str, tuple[int, int, int]]:
+    """Documents in, out and failed of each input."""
+    records = jobs.JobFolder(out).all_records()
+    return {name: (r.documents_in, r.documents_out, r.documents_failed) for name, r in records.items()}
+
+
+def command(out: Path, inputs: Path, base: str, *more: str) -> list[str]:
+    """The job on a command line."""
+    asked = [part for name, _ in LABELS for part in ("-l", name)]
+    line = [sys.executable, "-m", "gliner_adapters", "job", "run", str(out), "-i", str(inputs), "--base", base]
+    return [*line, *asked, "--precision", "bf16", "--quiet", *more]
+
+
+def start(line: list[str]) -> subprocess.Popen[bytes]:
+    """A job in a process of its own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+
+
+def writing(out: Path) -> bool:
+    """Whether a file of the folder is being written."""
+    places = (out / "outputs", out / "records")
+    return any(each.name.startswith(".") for place in places if place.is_dir() for each in os.scandir(place))
+
+
+def kill_processes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, chance: random.Random) -> None:
+    """Kill the process that runs a job, half of the times at a commit."""
+    number = done = 0
+    while done < kills:
+        out = folder / f"process{number}"
+        number += 1
+        while True:
+            process = start(command(out, inputs, base))
+            at_commit = chance.random() < 0.5
+            while process.poll() is None and not any((out / ".attempts").glob("*.json")):
+                time.sleep(0.02)  # what is tried here is not importing
+            time.sleep(chance.uniform(0, 2.5))
+            while at_commit and process.poll() is None and not writing(out):
+                time.sleep(0.0005)
+            if process.poll() is None and done < kills:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                done += 1
+                tally.kills["process, at a commit" if at_commit else "process"] += 1
+                continue
+            break
+        tally.ended(out, process.wait())
+
+
+def kill_workers(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, chance: random.Random) -> None:
+    """Kill workers of a job that goes on."""
+    number = done = 0
+    while done < kills:
+        out = folder / f"workers{number}"
+        number += 1
+        process = start(command(out, inputs, base, "--workers", "2"))
+        job, hit = jobs.JobFolder(out), set()
+        while process.poll() is None:
+            time.sleep(chance.uniform(0.1, 1.5))
+            for state in working(job):
+                if state.pid not in hit and done < kills:
+                    hit.add(state.pid)
+                    try:
+                        os.kill(state.pid, signal.SIGKILL)
+                    except ProcessLookupError:
+                        continue
+                    done += 1
+                    tally.kills["worker"] += 1
+                    break
+        tally.ended(out, process.returncode)
+
+
+def kill_nodes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, chance: random.Random) -> None:
+    """Kill nodes of a simulated cluster."""
+    from ray.cluster_utils import Cluster
+
+    number = done = 0
+    while done < kills:
+        out = folder / f"nodes{number}"
+        number += 1
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
+        process = start(command(out, inputs, base, "--workers", "3", "--ray-address", cluster.address))
+        job, next_kill = jobs.JobFolder(out), time.monotonic()
+        while process.poll() is None:
+            time.sleep(0.1)
+            if done < kills and time.monotonic() > next_kill and working(job):
+                cluster.remove_node(nodes.pop(chance.randrange(len(nodes))), allow_graceful=False)
+                done += 1
+                tally.kills["node"] += 1
+                nodes.append(cluster.add_node(num_cpus=1))
+                next_kill = time.monotonic() + chance.uniform(1, 6)
+        cluster.shutdown()
+        tally.ended(out, process.returncode)
+
+
+def measure_kills(
+    base: str, data_dir: Path | None, files: int, documents: int, kills: dict[str, int], seed: int
+) -> dict[str, Any]:
+    """Disturb jobs, and compare each with one that nobody disturbed.
+
+    Args:
+        base: the base, asked zero-shot.
+        data_dir: where corpora lie.
+        files: inputs of each job.
+        documents: in each.
+        kills: how many, of ``process``, ``worker`` and ``node``.
+        seed: of the moments.
+    """
+    since, chance = time.monotonic(), random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        inputs = folder / "in"
+        inputs.mkdir()
+        lay_out(inputs, "bc5cdr-pubtator", data_dir, files, documents)
+        whole = folder / "whole"
+        settings = jobs.JobSettings(base=base, labels=LABELS, precision="bf16")
+        jobs.run(whole, [str(inputs)], settings)
+        tally = Tally(bytes_of(whole), counts_of(whole))
+        ways = {"process": kill_processes, "worker": kill_workers, "node": kill_nodes}
+        for way, kill in ways.items():
+            if kills[way]:
+                kill(tally, folder, inputs, base, kills[way], chance)
+    return {
+        "base": base,
+        "files": files,
+        "documents_in_each": documents,
+        "kills": tally.kills,
+        "jobs": tally.jobs,
+        "differing": tally.differing,
+        "seconds": round(time.monotonic() - since),
+        **origin(torch.device("cpu")),
+    }
+
+
+def kills_table(result: dict[str, Any]) -> Table:
+    """What died, and what came of it."""
+    table = Table("killed", "times", title=f"{result['jobs']} jobs, {len(result['differing'])} that differ")
+    for name, count in result["kills"].items():
+        table.add_row(name, str(count))
+    return table
+
+
+def main(
+    base: o.BaseName = "minilm-bi",
+    files: Annotated[int, typer.Option(min=3, help="Inputs of each job.")] = 24,
+    documents: Annotated[int, typer.Option(min=1, help="Documents in each.")] = 16,
+    process: Annotated[int, typer.Option(min=0, help="Kills of the process that runs a job.")] = 100,
+    worker: Annotated[int, typer.Option(min=0, help="Kills of workers.")] = 60,
+    node: Annotated[int, typer.Option(min=0, help="Kills of nodes.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Of the moments.")] = 1,
+    data_dir: o.DataDir = None,
+    output: Output = None,
+) -> None:
+    """Kill jobs, workers and nodes, and compare what comes out. Exit code 1 if anything differs."""
+    kills = {"process": process, "worker": worker, "node": node}
+    result = measure_kills(base, data_dir, files, documents, kills, seed)
+    finish(result, kills_table(result), output)
+    if result["differing"]:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    run(main)
