@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -139,3 +141,26 @@ def test_a_pass_that_nobody_waits_for_ends_before_its_next_batch(tiny: Tiny) -> 
     assert len(engine.run(plan)) == len(plan.batches) > 3
     asked = iter([False, False, True])
     assert len(engine.run(planner.plan(plan.requests), stopped=lambda: next(asked))) == 2
+
+
+def test_an_interruption_while_a_result_is_awaited_stops_the_stages_first() -> None:
+    """It is raised within the iterator, which must not wait for work that nobody wants any more."""
+    stop, begun = Event(), Event()
+
+    def work(item: int) -> int:
+        begun.set()
+        assert stop.wait(60), "the stage was waited for before it was told to stop"
+        return item
+
+    stream = pipelined(range(3), [work], stopping=stop.set)
+
+    def interrupt() -> None:
+        begun.wait(60)
+        time.sleep(0.2)  # until the other thread waits
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    Thread(target=interrupt).start()
+    since = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)
+    assert time.monotonic() - since < 30

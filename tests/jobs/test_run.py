@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from gliner_adapters.annotate import Annotator
 from gliner_adapters.documents import Document, read_documents, write_documents
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.jobs import JobFolder, JobSettings, retry, run, status, verify
+from gliner_adapters.jobs.folder import Attempt
+from gliner_adapters.jobs.inputs import find_inputs
 from gliner_adapters.model import load_base
 from jobs.conftest import LABELS, Tiny, bytes_of
 
@@ -197,7 +200,7 @@ def test_bad_inputs_end_no_job_and_are_named(tmp_path: Path, inputs: Path, setti
     summary = run(out, [str(inputs / "*")], settings)
     assert summary.done == 13
     assert summary.documents_in == summary.documents_out + summary.documents_failed
-    assert verify(out) == []
+    assert verify(out, inputs=True) == []
     failing = {Path(path).name: count for path, count in status(out).failing.items()}
     assert set(failing) == {"cut.jsonl.gz", "latin.txt", "gone.jsonl", "bomb.xml", "odd.xml", "unknown.bin"}
     reasons = {
@@ -218,3 +221,60 @@ def test_bad_inputs_end_no_job_and_are_named(tmp_path: Path, inputs: Path, setti
     assert records_by_stem["big"].documents_out == 2
     assert records_by_stem["cut"].documents_out > 3
     assert (records_by_stem["empty"].documents_in, records_by_stem["empty"].documents_failed) == (0, 0)
+
+
+def test_what_a_format_cannot_hold_is_set_aside(tmp_path: Path, settings: JobSettings) -> None:
+    """And counted once: a document is out or has failed."""
+    texts = ["Aspirin helped.", "Aspirin \x00 helped.", "Asthma."]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps({"id": str(i), "text": text}) + "\n" for i, text in enumerate(texts)))
+    for form, failed in (("bioc-xml", 1), ("jsonl", 0)):
+        out = tmp_path / form
+        summary = run(out, [str(source)], settings.model_copy(update={"to": form}))
+        assert (summary.documents_in, summary.documents_out, summary.documents_failed) == (3, 3 - failed, failed)
+        assert verify(out) == [], "as many documents in the output as are on record"
+    with pytest.raises(ConfigError, match="one of folders"):
+        run(tmp_path / "brat", [str(source)], settings.model_copy(update={"to": "brat"}))
+
+
+def test_inputs_may_be_taken_away_once_they_are_done(tmp_path: Path, inputs: Path, settings: JobSettings) -> None:
+    out = tmp_path / "out"
+    run(out, [str(inputs / "*.jsonl")], settings)
+    before = bytes_of(out)
+    for file in inputs.iterdir():
+        file.unlink()
+    assert (status(out).inputs, status(out).left) == (5, 0)
+    assert verify(out, inputs=True) == []
+    (tmp_path / "more").mkdir()
+    write_documents([Document("Aspirin helped.")], tmp_path / "more" / "new.jsonl")
+    assert run(out, [str(tmp_path / "more")]).done == 1
+    assert before.items() <= bytes_of(out).items()
+    assert verify(out) == []
+
+
+def test_shards_try_again_their_own_inputs(tmp_path: Path, inputs: Path, settings: JobSettings) -> None:
+    for name in ("a", "b"):
+        with (inputs / f"{name}.jsonl").open("a", encoding="utf-8") as file:
+            file.write("{broken\n")
+    out = tmp_path / "out"
+    run(out, [str(inputs)], settings)
+    first = retry(out, shard=(1, 2))
+    assert (first.done, first.before) == (1, 2), "a, and not c and e"
+    assert status(out).left == 0, "b is another shard's and stays done"
+    assert retry(out, shard=(2, 2)).done == 1
+
+
+def test_what_was_found_out_is_of_the_bytes_it_was_found_in(
+    tmp_path: Path, inputs: Path, settings: JobSettings
+) -> None:
+    """A document that was left out of an input is not left out of another version of it."""
+    out = tmp_path / "out"
+    run(out, [str(inputs)], settings)
+    folder = JobFolder(out)
+    (given,) = find_inputs([str(inputs / "a.jsonl")])
+    folder.forget(given.name)
+    folder.note_attempt(given.name, Attempt(size=given.size, modified=given.modified, excluded={1: "it died"}))
+    assert run(out).documents_failed == 1
+    folder.forget(given.name)
+    folder.note_attempt(given.name, Attempt(size=given.size, modified="earlier", excluded={1: "it died"}))
+    assert run(out).documents_failed == 0

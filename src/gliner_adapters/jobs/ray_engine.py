@@ -54,7 +54,8 @@ class RayWorker:
             places[name].mkdir(parents=True)
             for file, content in files.items():
                 (places[name] / file).write_bytes(content)
-        self._worker = Worker(folder, JobReader(settings, places), Heartbeat(folder))
+        self._heartbeat = Heartbeat(folder)
+        self._worker = Worker(folder, JobReader(settings, places), self._heartbeat)
 
     def ready(self) -> str:
         """The digest of the fingerprint, once everything is loaded."""
@@ -62,7 +63,10 @@ class RayWorker:
 
     def do(self, given: Input) -> Outcome:
         """Do an input."""
-        return self._worker.do(given)
+        try:
+            return self._worker.do(given)
+        finally:
+            self._heartbeat.end()  # an actor is ended from outside, and says nothing then
 
 
 @dataclass
@@ -106,7 +110,8 @@ class RayEngine:
             options |= {"num_cpus": self.workers * self.settings.threads, "include_dashboard": False}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
-            self._ray.init(address=address, **options)
+            # Without an address Ray would join whatever cluster already runs on this machine: another job's, say.
+            self._ray.init(address=address or "local", **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ConfigError(f"Ray cannot be begun or reached ({address}): {error}") from error
 
