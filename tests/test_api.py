@@ -58,6 +58,26 @@ def test_a_run_goes_on_when_there_is_room_again(
     assert weights(out)[0] == weights(tmp_path / "whole")[0]
 
 
+@pytest.mark.parametrize("own", ["sentence", "window"])
+def test_a_base_is_scored_as_it_reads_unless_asked_otherwise(own: Any, tiny: Tiny) -> None:
+    base, corpus = tiny("bi-bert").base, ga.load_corpus("sample")
+    before, base.segment = base.segment, own
+    try:
+        for asked in (None, "sentence", "window"):
+            result = evaluate(base, corpus, "devel", segment=asked, threshold=0.3, bootstrap=0)
+            assert result.record["segment"] == (asked or own)
+            reading = ga.Annotator(base, corpus.labels, threshold=0.3, segment=asked or own)
+            assert result.predictions == reading.annotate(corpus.documents("devel"))
+    finally:
+        base.segment = before
+    trained = trained_adapter(base, "heads", tuple(corpus.labels), segment=own, threshold=0.3)
+    for asked in (None, "sentence", "window"):
+        result = evaluate(trained, corpus, "devel", segment=asked, bootstrap=0)
+        assert result.record["segment"] == (asked or own)
+        reading = ga.Annotator(trained, segment=asked or own)
+        assert result.predictions == reading.annotate(corpus.documents("devel"))
+
+
 def weights(folder: Path) -> tuple[bytes, bytes]:
     return (folder / "adapter_model.safetensors").read_bytes(), (folder / "adapter_config.json").read_bytes()
 

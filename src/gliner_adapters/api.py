@@ -37,6 +37,7 @@ from gliner_adapters.inputs import as_path, as_probability, described
 from gliner_adapters.locking import locked, refuse_locked
 from gliner_adapters.methods import Adapter, attach, package_versions
 from gliner_adapters.model import Base, load_base
+from gliner_adapters.model.base import Segment
 from gliner_adapters.model.passages import Losses
 from gliner_adapters.model.precision import Precision
 from gliner_adapters.provenance import provenance
@@ -331,6 +332,7 @@ def evaluate(
     split: str = "test",
     *,
     threshold: float | None = None,
+    segment: Segment | None = None,
     precision: Precision = "fp32",
     bootstrap: int = 1000,
     seed: int = 0,
@@ -343,6 +345,8 @@ def evaluate(
         corpus: a corpus, a registered name, or a folder of splits.
         split: which one.
         threshold: by default the adapter's (0.5 for a base).
+        segment: read by ``"sentence"`` or by ``"window"``; by default as the adapter was trained or the base
+            pretrained (``Base.segment``).
         precision: ``"fp32"`` or ``"bf16"``.
         bootstrap: resamples for the intervals; 0 for none.
         seed: seed of the resampling.
@@ -360,12 +364,12 @@ def evaluate(
     # Read once at the lower of two thresholds: what the higher one leaves is exactly what reading there would find.
     read_at = min(cut, HALF)
     if isinstance(model, Base):
-        annotator = Annotator(model, corpus.labels, threshold=read_at, segment="sentence", precision=precision)
+        annotator = Annotator(model, corpus.labels, threshold=read_at, segment=segment, precision=precision)
     else:
         missing = sorted(set(labels) - set(model.labels))
         if missing:
             raise ConfigError(f"the adapter has no label {', '.join(missing)}; it knows {', '.join(model.labels)}")
-        annotator = Annotator(model, threshold=read_at, precision=precision)
+        annotator = Annotator(model, threshold=read_at, segment=segment, precision=precision)
     gold = corpus.documents(split, neighbours=isinstance(model, TrainedAdapter) and bool(model.config.context))
     trained_on = "train" if isinstance(model, Base) else str(model.config.trained_on.get("train_split") or "train")
     seen = [document for each in trained_on.split("+") if each in corpus.splits for document in corpus.documents(each)]
@@ -425,6 +429,7 @@ def _record(
         "total_parameters": config.base.parameters,
         "shipped_bytes": shipped_bytes(model.folder) if model.folder is not None else 0,
         "adapter_sha256": config.weights_sha256 or None,
+        "segment": annotator.segment,
         "precision": precision,
         "micro_f1": report.micro_f1,
         "macro_f1": report.macro_f1,

@@ -93,6 +93,8 @@ FAILURES = [
     (2, "what should be scored?", "evaluate --corpus sample"),
     (2, "what should be scored?", "evaluate {adapter} --base {base} --corpus sample"),
     (2, "go with a model", "evaluate --predictions {corpus}/test.jsonl --threshold 0.5 --corpus {corpus}"),
+    (2, "go with a model", "evaluate --predictions {corpus}/test.jsonl --segment window --corpus {corpus}"),
+    (0, "", "evaluate --base {base} --segment window --corpus {corpus} --bootstrap 0"),
     (2, "probability between 0 and 1", "evaluate {adapter} --corpus {corpus} --threshold 7"),
     (2, "the adapter has no label", "evaluate {adapter} --corpus sample"),
     (2, "Invalid value for '--split'", "evaluate {adapter} --corpus {corpus} --split all"),

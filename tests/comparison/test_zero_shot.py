@@ -20,9 +20,11 @@ Tiny = Callable[[str], TinyBase]
 @pytest.mark.parametrize("name", ["bi-bert", "uni-bert"])
 def test_scores_are_those_of_an_evaluation_at_each_threshold(name: str, tiny: Tiny) -> None:
     base, corpus = tiny(name).base, load_corpus("sample")
-    record = zero_shot(base, corpus, bootstrap=20)
+    record = zero_shot(base, corpus, segment="sentence", bootstrap=20)
+    assert record["segment"] == "sentence"
     for part in ("at_0.5", "tuned"):
-        report = evaluate(base, corpus, threshold=record[part]["threshold"], bootstrap=0).report
+        threshold = record[part]["threshold"]
+        report = evaluate(base, corpus, threshold=threshold, segment="sentence", bootstrap=0).report
         assert record[part]["macro_f1"] == pytest.approx(report.macro_f1)
         assert record[part]["micro_f1"] == pytest.approx(report.micro_f1)
         assert set(record[part]["per_type"]) == {label.name for label in corpus.labels}
@@ -37,7 +39,8 @@ def test_scores_are_those_of_an_evaluation_at_each_threshold(name: str, tiny: Ti
 
 
 def test_a_limit_reads_less(tiny: Tiny) -> None:
-    assert zero_shot(tiny("bi-bert").base, "sample", bootstrap=0, limit=2)["documents"] == 2
+    record = zero_shot(tiny("bi-bert").base, "sample", bootstrap=0, limit=2)
+    assert (record["documents"], record["segment"]) == (2, tiny("bi-bert").base.segment)
 
 
 def test_weights_side_by_side(tiny: Tiny) -> None:

@@ -26,6 +26,7 @@ def evaluate(
     tag_names: o.TagNames = None,
     split: Annotated[Literal["train", "devel", "test"], typer.Option(help="Which split.")] = "test",
     threshold: Annotated[float | None, typer.Option(help="Least probability; else the adapter's own.")] = None,
+    segment: o.Segment = None,
     precision: o.Precision = "fp32",
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95% intervals; 0 for none.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the resampling.")] = 0,
@@ -62,8 +63,10 @@ def evaluate(
 
     if sum(given is not None for given in (adapter, base, predictions)) != 1:
         raise ConfigError("what should be scored? Give one of ADAPTER, --base and --predictions")
-    if predictions is not None and (threshold is not None or save_predictions is not None):
-        raise ConfigError("--threshold and --save-predictions go with a model; --predictions scores a file as it is")
+    if predictions is not None and not threshold is segment is save_predictions is None:
+        raise ConfigError(
+            "--threshold, --segment and --save-predictions go with a model; --predictions scores a file as it is"
+        )
     found = o.find_corpus(corpus, train, devel, test, data_dir, columns, tag_names)
     if predictions is not None:
         gold = found.documents(split)
@@ -91,7 +94,16 @@ def evaluate(
         else:
             assert adapter is not None
             model = load_adapter(adapter, revision=revision, allow_pickle=allow_pickle, device=device)
-        result = run(model, found, split, threshold=threshold, precision=precision, bootstrap=bootstrap, seed=seed)
+        result = run(
+            model,
+            found,
+            split,
+            threshold=threshold,
+            segment=segment,
+            precision=precision,
+            bootstrap=bootstrap,
+            seed=seed,
+        )
         report, record = result.report, result.record
         for line in result.losses.lines():
             typer.echo(f"note: {line}", err=True)

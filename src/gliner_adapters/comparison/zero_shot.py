@@ -14,6 +14,7 @@ from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import above, abstract_groups, best_threshold, evaluate_predictions
 from gliner_adapters.model import Base, load_base
+from gliner_adapters.model.base import Segment
 from gliner_adapters.model.embedded import BASE_FILE, BaseRecord, embedded_folder
 from gliner_adapters.model.precision import Precision
 from gliner_adapters.pretraining.card import write_card
@@ -28,6 +29,7 @@ def zero_shot(
     corpus: str | Corpus,
     *,
     data_dir: str | Path | None = None,
+    segment: Segment | None = None,
     precision: Precision = "fp32",
     bootstrap: int = 1000,
     limit: int | None = None,
@@ -39,13 +41,14 @@ def zero_shot(
         base: the base.
         corpus: a corpus, or a registered name; it needs the splits devel and test.
         data_dir: where registered corpora lie.
+        segment: read by ``"sentence"`` or by ``"window"``; by default as the base was pretrained.
         precision: ``"fp32"`` or ``"bf16"``.
         bootstrap: resamples for the intervals; 0 for none.
         limit: read so many documents of each split only (for trying out).
     """
     corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus, data_dir=data_dir)
     labels = [label.name for label in corpus.labels]
-    annotator = Annotator(base, corpus.labels, threshold=READ_AT, segment="sentence", precision=precision)
+    annotator = Annotator(base, corpus.labels, threshold=READ_AT, segment=segment, precision=precision)
     devel, gold = corpus.documents("devel")[:limit], corpus.documents("test")[:limit]
     found_devel, found = annotator.annotate(devel), annotator.annotate(gold)
     sweep = best_threshold(devel, found_devel, labels, decoded_at=READ_AT)
@@ -55,7 +58,13 @@ def zero_shot(
     }
     annotator.threshold = [by_label[name] for name in labels]  # what overlaps is decided anew, so the test is read anew
     groups = abstract_groups(gold)
-    record: dict[str, Any] = {"corpus": corpus.name, "split": "test", "documents": len(gold), "labels": labels}
+    record: dict[str, Any] = {
+        "corpus": corpus.name,
+        "split": "test",
+        "documents": len(gold),
+        "labels": labels,
+        "segment": annotator.segment,
+    }
     readings: list[tuple[str, Any, list[Document]]] = [
         ("at_0.5", 0.5, above(found, 0.5)),
         ("tuned", sweep.threshold, above(found, sweep.threshold)),
@@ -84,6 +93,7 @@ def score_bases(
     corpora: Sequence[str],
     *,
     data_dir: str | Path | None = None,
+    segment: Segment | None = None,
     precision: Precision = "fp32",
     bootstrap: int = 1000,
     limit: int | None = None,
@@ -93,7 +103,7 @@ def score_bases(
     Args:
         bases: what their weights are called in the result, and what they are loaded from.
         corpora: registered names.
-        data_dir, precision, bootstrap, limit: see :func:`zero_shot`.
+        data_dir, segment, precision, bootstrap, limit: see :func:`zero_shot`.
     """
     scores = []
     origin: dict[str, Any] = {}
@@ -101,7 +111,15 @@ def score_bases(
         base = load_base(name)
         origin = origin or {"base": base.id, "architecture": base.architecture, "base_fingerprint": base.fingerprint}
         for corpus in corpora:
-            found = zero_shot(base, corpus, data_dir=data_dir, precision=precision, bootstrap=bootstrap, limit=limit)
+            found = zero_shot(
+                base,
+                corpus,
+                data_dir=data_dir,
+                segment=segment,
+                precision=precision,
+                bootstrap=bootstrap,
+                limit=limit,
+            )
             scores.append({"weights": weights, **found})
         device = base.device
     return {**origin, "precision": precision, "scores": scores, **provenance(device)}
