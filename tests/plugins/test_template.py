@@ -19,6 +19,7 @@ from gliner_adapters.methods import get_method, known_methods
 from gliner_adapters.plugins import find_plugins
 from plugins.conftest import PROJECT, TEMPLATE
 from plugins.helpers import make_package
+from test_readme import blocks
 
 Program = Callable[..., Result]
 
@@ -166,3 +167,14 @@ def test_a_broken_package_beside_it_breaks_no_command(installed: Path, tmp_path:
     done = run("convert", "a.inline", "b.jsonl", "--from", "bad")
     assert done.returncode == 2
     assert "error: the format 'bad' of the package broken 1.2 cannot be imported: ModuleNotFoundError" in done.stderr
+
+
+def test_the_page_quotes_the_template() -> None:
+    """Entry points, method and tests, but for docstrings that the page leaves out."""
+    quoted = {"toy.method:LabelScale": "pyproject.toml", "class LabelScale(": "src/gliner_adapters_toy/method.py"}
+    quoted["class TestInline("] = "tests/test_toy.py"
+    found = blocks((PROJECT / "docs" / "plugins.md").read_text(encoding="utf-8"))
+    for mark, name in quoted.items():
+        (block,) = [block for block in found if any(mark in line for line in block.lines)]
+        file = {line.strip() for line in (TEMPLATE / name).read_text(encoding="utf-8").splitlines()}
+        assert not [line for line in block.lines if line.strip() not in file], name
