@@ -14,8 +14,8 @@ from gliner_adapters.training.config import TrainingConfig
 #: Written out, since the registry takes the seconds that loading torch takes.
 TECHNIQUES = (
     "The technique: zero-shot, heads, label-descriptions, label-embeddings, injection-bi, injection-cross, "
-    "injection-deep, extension, head-deltas, bitfit, lora or full; `gliner-adapters methods` also lists those of other "
-    "packages. Names joined by + are combined: lora+heads."
+    "injection-deep, extension, head-deltas, bitfit, lora or full. Those of other packages: `gliner-adapters methods`. "
+    "Names joined by + are combined: lora+heads."
 )
 
 

@@ -25,6 +25,7 @@ from gliner_adapters.testing.tokenizers import TEXTS, TOKENIZERS
 HIDDEN = 32
 MAX_WIDTH = 5
 
+#: Labels that tiny bases are asked for, with descriptions.
 LABELS = (
     Label("chemical", "a drug or another substance"),
     Label("disease", "an illness of the body"),
@@ -34,7 +35,15 @@ LABELS = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a tiny base is made of."""
+    """What a tiny base is made of.
+
+    Attributes:
+        name: by which it is asked for.
+        architecture: ``"uni"`` or ``"bi"``.
+        encoder: kind of the text encoder; a label encoder is a BERT.
+        config: fields of GLiNER's configuration.
+        label_hidden: width of the label encoder.
+    """
 
     name: str
     architecture: str
@@ -43,6 +52,7 @@ class Recipe:
     label_hidden: int = HIDDEN
 
 
+#: The tiny bases that can be built, by name.
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -71,7 +81,12 @@ PLAIN = ("uni-bert", "bi-bert")
 
 @dataclass
 class TinyBase:
-    """A folder with a base, and both ways to load it."""
+    """A folder with a base, and both ways to load it.
+
+    Attributes:
+        recipe: what it is made of.
+        folder: where it lies.
+    """
 
     recipe: Recipe
     folder: Path

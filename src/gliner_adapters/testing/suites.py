@@ -50,7 +50,7 @@ class MethodChecks:
         metafunc.parametrize(("method_check", "base_name"), pairs, ids=ids)
 
     def test_method(self, method_check: Callable[[MethodCase], None], base_name: str) -> None:
-        """One check on one base."""
+        """One ``method_check`` on the base of a ``base_name``."""
         from gliner_adapters.testing.cases import method_cases
 
         (case,) = method_cases(self.method, self.options, [base_name], training=dict(self.training))
