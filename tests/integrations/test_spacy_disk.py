@@ -129,10 +129,10 @@ def test_without_the_adapter(pipeline: MakePipeline, adapter_folder: Path, tmp_p
 def test_another_base_under_the_same_name(pipeline: MakePipeline, tiny: Tiny, tmp_path: Path) -> None:
     place = tmp_path / "base"
     shutil.copytree(tiny("bi-bert").folder, place)
-    nlp, _ = pipeline(base=str(place), labels=["disease"])
+    nlp = pipeline(base=str(place), labels=["disease"])[0]
     nlp.to_disk(tmp_path / "plain")
     adapter = save_adapter(trained_adapter(tiny("bi-bert").base, "heads"), tmp_path / "drugs")
-    with_adapter, _ = pipeline(adapter=str(adapter), base=str(place))
+    with_adapter = pipeline(adapter=str(adapter), base=str(place))[0]
     with_adapter.to_disk(tmp_path / "adapted")
     del nlp, with_adapter
     gc.collect()  # the base goes with the last component that reads with it
