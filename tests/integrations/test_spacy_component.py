@@ -102,9 +102,11 @@ def test_some_labels_of_an_adapter(pipeline: MakePipeline, adapter_folder: Path)
 def test_nested_entities_are_in_the_group(pipeline: MakePipeline, adapter_folder: Path) -> None:
     nlp, component = pipeline(adapter=str(adapter_folder), nested=True, threshold=0.1)
     docs = list(nlp.pipe(MANY))
-    assert [found(doc) for doc in docs] == read(
-        Annotator(load_adapter(adapter_folder), nested=True, threshold=0.1), MANY
-    )
+    expected = read(Annotator(load_adapter(adapter_folder), nested=True, threshold=0.1), MANY)
+    for doc, keys in zip(docs, expected, strict=True):
+        assert set(found(doc)) <= set(keys)
+    # Entities within one token of spaCy come to lie in the same place.
+    assert sum(len(found(doc)) for doc in docs) == sum(map(len, expected)) - component.counts.merged
     assert component.counts.not_in_ents > 0
     spans = sum(len(doc.spans["gliner_adapters"]) for doc in docs)
     assert sum(len(doc.ents) for doc in docs) == spans - component.counts.not_in_ents

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import pickle
 import shutil
@@ -69,7 +70,8 @@ def test_an_adapter_travels_with_the_pipeline(
     assert seen(spacy.load(tmp_path / "again")) == expected
     from_bytes = spacy.blank("en").from_config(config).from_bytes(packed)
     assert seen(from_bytes) == expected
-    assert component(from_bytes).to_bytes() == component(loaded).to_bytes()
+    same = component(from_bytes).to_bytes() == component(loaded).to_bytes()
+    assert same
 
 
 def test_labels_of_a_base_travel_in_the_config(pipeline: MakePipeline, base_folder: str, tmp_path: Path) -> None:
@@ -114,12 +116,12 @@ def test_without_the_adapter(pipeline: MakePipeline, adapter_folder: Path, tmp_p
     own.to_disk(tmp_path / "component")
     shutil.rmtree(adapter_folder)
     other.from_disk(tmp_path / "component")
-    with pytest.raises(AdapterError, match="no adapter at"):
+    with pytest.raises(AdapterError, match="neither a folder nor a hub id"):
         other.from_disk(tmp_path / "component", exclude=["adapter"])
     # Saved over a former state, nothing of that stays.
     own.to_disk(tmp_path / "component", exclude=["adapter"])
     assert not (tmp_path / "component" / "adapter").exists()
-    with pytest.raises(AdapterError, match="no adapter at"):
+    with pytest.raises(AdapterError, match="neither a folder nor a hub id"):
         other.from_disk(tmp_path / "component")
     assert seen(nlp)
 
@@ -127,12 +129,13 @@ def test_without_the_adapter(pipeline: MakePipeline, adapter_folder: Path, tmp_p
 def test_another_base_under_the_same_name(pipeline: MakePipeline, tiny: Tiny, tmp_path: Path) -> None:
     place = tmp_path / "base"
     shutil.copytree(tiny("bi-bert").folder, place)
-    nlp, _ = pipeline(base=str(place), labels=["disease"])
+    nlp = pipeline(base=str(place), labels=["disease"])[0]
     nlp.to_disk(tmp_path / "plain")
     adapter = save_adapter(trained_adapter(tiny("bi-bert").base, "heads"), tmp_path / "drugs")
-    with_adapter, _ = pipeline(adapter=str(adapter), base=str(place))
+    with_adapter = pipeline(adapter=str(adapter), base=str(place))[0]
     with_adapter.to_disk(tmp_path / "adapted")
-    del nlp, with_adapter  # the base goes with the last component that reads with it
+    del nlp, with_adapter
+    gc.collect()  # the base goes with the last component that reads with it
     shutil.rmtree(place)
     shutil.copytree(tiny("bi-deberta").folder, place)
     with pytest.raises(BaseModelError, match=r"has other weights .* than when the pipeline was saved"):
@@ -185,4 +188,8 @@ def test_several_processes(pipeline: MakePipeline, adapter_folder: Path) -> None
     nlp, own = pipeline(adapter=str(adapter_folder))
     own.load()
     docs = list(nlp.pipe(TEXTS, n_process=2, batch_size=2))
-    assert [_spans(doc) for doc in docs] == seen(nlp)
+    expected = seen(nlp)
+    assert [[row[:3] for row in _spans(doc)] for doc in docs] == [[row[:3] for row in rows] for rows in expected]
+    # The last bits of a score depend on what is read beside it.
+    scores = [score for doc in docs for *_, score in _spans(doc)]
+    assert scores == pytest.approx([score for rows in expected for *_, score in rows], abs=1e-5)

@@ -42,6 +42,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_spacy_finds_it(installed: Path, tiny: Tiny) -> None:
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(tiny("bi-bert").folder)],

@@ -65,6 +65,7 @@ class SpacyComponent:
         self._labels = tuple(label.name for label in settings.label_list())
         self._model: TrainedAdapter | Base | None = None
         self._annotator: Annotator | None = None
+        self._card: str | None = None
         self._error_handler: ErrorHandler = raise_error
         self._said_left_out = False
         # An adapter that is not here may still come with the pipeline's folder, and one on the hub is not asked for
@@ -133,7 +134,7 @@ class SpacyComponent:
             names = tuple(label.name for label in settings.label_list())
             options |= {"labels": settings.labels, "label_style": settings.label_style}
             options["threshold"] = settings.thresholds(names, HALF)
-        self._annotator, self._model = Annotator(model, **options), model
+        self._annotator, self._model, self._card = Annotator(model, **options), model, state.card_of(model)
         self._labels = tuple(label.name for label in settings.label_list()) or names
 
     def initialize(self, get_examples: Callable[[], Iterable[Any]] | None = None, *, nlp: Any = None) -> None:
@@ -240,7 +241,7 @@ class SpacyComponent:
         """
         self.load()
         assert self._model is not None
-        state.write(Path(path), self.settings, self._model, with_adapter="adapter" not in exclude)
+        state.write(Path(path), self.settings, self._model, self._card, with_adapter="adapter" not in exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> SpacyComponent:
         """Load what :meth:`to_disk` has written.

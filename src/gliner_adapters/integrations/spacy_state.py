@@ -23,7 +23,7 @@ from pydantic import Field
 
 from gliner_adapters.errors import BaseModelError, DataError, GlinerAdaptersError
 from gliner_adapters.settings import Record
-from gliner_adapters.storage import storing
+from gliner_adapters.storage import storing, write_text
 
 if TYPE_CHECKING:
     from gliner_adapters.adapters import TrainedAdapter
@@ -113,13 +113,26 @@ def _adapter(folder: Path, settings: ComponentSettings) -> TrainedAdapter:
     return load_adapter(folder, shared_base(name, revision, settings.device, known.architecture))
 
 
-def write(folder: Path, settings: ComponentSettings, model: TrainedAdapter | Base, *, with_adapter: bool) -> None:
+def card_of(model: TrainedAdapter | Base) -> str | None:
+    """The card that lies beside an adapter: a person may have written in it."""
+    from gliner_adapters.adapters import TrainedAdapter
+    from gliner_adapters.adapters.config import CARD_FILE
+
+    if not isinstance(model, TrainedAdapter) or model.folder is None or not (model.folder / CARD_FILE).is_file():
+        return None
+    return (model.folder / CARD_FILE).read_text(encoding="utf-8")
+
+
+def write(
+    folder: Path, settings: ComponentSettings, model: TrainedAdapter | Base, card: str | None, *, with_adapter: bool
+) -> None:
     """Write what a component reads with into a folder.
 
     Args:
         folder: made if missing; what an earlier adapter left there is removed.
         settings: the component's.
         model: what it reads with.
+        card: of the adapter, from when it was loaded; written anew if ``None``.
         with_adapter: write the adapter, too.
 
     Raises:
@@ -135,8 +148,8 @@ def write(folder: Path, settings: ComponentSettings, model: TrainedAdapter | Bas
         shutil.rmtree(folder / ADAPTER, ignore_errors=True)
     if trained is not None and with_adapter:
         saved = save_adapter(replace(trained), folder / ADAPTER, deployable=base.architecture == "bi")
-        if trained.folder is not None and (trained.folder / CARD_FILE).is_file():
-            shutil.copyfile(trained.folder / CARD_FILE, saved / CARD_FILE)
+        if card is not None:
+            write_text(saved / CARD_FILE, card)
     name = settings.base or (trained.config.base.id if trained else base.id)
     State(adapter=settings.adapter, base=name, base_fingerprint=base.fingerprint).write(folder)
 
