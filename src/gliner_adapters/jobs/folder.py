@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gliner_adapters.errors import ConfigError, DataError
-from gliner_adapters.jobs.commit import remove_durably, write_bytes_durably
+from gliner_adapters.jobs.commit import leftovers, remove_durably, write_bytes_durably
 from gliner_adapters.jobs.inputs import Input, is_address
 from gliner_adapters.jobs.records import FileRecord
 from gliner_adapters.jobs.settings import JobSettings, digest
@@ -108,6 +108,8 @@ class JobFolder:
                 inputs = joined
             elif foreign := [each.name for each in self.path.iterdir() if not each.name.startswith(".")]:
                 raise ConfigError(f"{self.path} holds {foreign[0]} and no job; choose an empty or new folder")
+            for left in leftovers(self.path / JOB_FILE):
+                left.unlink(missing_ok=True)
             content = {"settings": settings.model_dump(), "inputs": inputs, "fingerprint": fingerprint}
             for folder in (self.outputs, self.records, self.attempts, self.claims, self.workers):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -215,15 +217,18 @@ class JobFolder:
     # Who does what
 
     @contextmanager
-    def claim(self, given: Input) -> Iterator[bool]:
+    def claim(self, name: str) -> Iterator[bool]:
         """Take an input, or find that another process has it. The claim of a process that died is free.
+
+        Args:
+            name: what its output is called.
 
         Yields:
             Whether it is ours.
         """
         with storing(self.claims):
             self.claims.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.claims / f"{given.name}.lock")
+            lock = FileLock(self.claims / f"{name}.lock")
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -233,6 +238,14 @@ class JobFolder:
             yield True
         finally:
             lock.release()
+
+    def sweep(self) -> None:
+        """Remove what processes have left in the small files' folders that died while they wrote there."""
+        for file in (each for place in (self.attempts, self.records) for each in place.glob(".*.tmp")):
+            name = file.name.removeprefix(".").rpartition(".json.")[0]
+            with self.claim(name) as ours:
+                if ours:
+                    file.unlink(missing_ok=True)
 
     def attempt(self, given: Input) -> Attempt | None:
         """What is known of an input that was begun; ``None`` where it was not."""

@@ -110,8 +110,7 @@ class RayEngine:
             options |= {"num_cpus": self.workers * self.settings.threads, "include_dashboard": False}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
-            # Without an address Ray would join whatever cluster already runs on this machine: another job's, say.
-            self._ray.init(address=address or "local", **options)
+            self._ray.init(address=address, **options)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ConfigError(f"Ray cannot be begun or reached ({address}): {error}") from error
 
@@ -167,7 +166,7 @@ class RayEngine:
         work, until = FileWork(self.folder, self._reader), time.monotonic() + TIDYING
         for given in left:
             while True:
-                with self.folder.claim(given) as ours:
+                with self.folder.claim(given.name) as ours:
                     if ours and self.folder.attempt(given) == Attempt(size=given.size, modified=given.modified):
                         work.clear(given)
                         self.folder.end_attempt(given.name)

@@ -118,6 +118,7 @@ def run(
     with _threads_kept():
         reader = JobReader(settings)
         folder.begin(settings, [_lasting(each) for each in inputs], reader.fingerprint)
+        folder.sweep()
         chosen = find_inputs(folder.patterns(), may_be_gone=True)[shard[0] - 1 :: shard[1]]
         if again:
             _forget_failed(folder, chosen)
@@ -167,7 +168,7 @@ def retry(out: str | Path, **options: object) -> JobSummary:
 def _forget_failed(folder: JobFolder, inputs: Sequence[Input]) -> None:
     """Let the inputs with dead letters be done anew; those that another process has are its own to do."""
     for given in inputs:
-        with folder.claim(given) as ours:
+        with folder.claim(given.name) as ours:
             record = folder.record(given.name) if ours else None
             if record is None or record.failed is None:
                 continue

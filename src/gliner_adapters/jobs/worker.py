@@ -64,7 +64,7 @@ class Worker:
         Raises:
             StorageError: nothing can be written, or there is no room. What was committed stays.
         """
-        with self.folder.claim(given) as ours:
+        with self.folder.claim(given.name) as ours:
             if not ours:
                 return Outcome(given, "taken")
             record = self.folder.record(given.name)
