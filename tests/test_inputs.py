@@ -82,6 +82,14 @@ MISTAKES: dict[str, tuple[Callable[[Tiny, Path], Any], str]] = {
         lambda tiny, out: ga.write_documents(ga.Document("a"), out / "a.jsonl"),  # type: ignore[arg-type]
         "expected a list .* of documents to write, got a Document",
     ),
+    "a number among documents to write": (
+        lambda tiny, out: ga.write_documents([ga.Document("a"), 5], out / "a.jsonl"),  # type: ignore[list-item]
+        "document number 2: expected a Document, got an int",
+    ),
+    "a text among documents of a table": (
+        lambda tiny, _: ga.to_arrow(["a"]),  # type: ignore[list-item]
+        "document number 1: expected a Document, got",
+    ),
     "output as nothing": (
         lambda tiny, _: ga.adapt(tiny("bi-bert").base, "sample", output=None),  # type: ignore[arg-type]
         "the output: expected a path, got None",

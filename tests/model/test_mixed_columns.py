@@ -11,8 +11,9 @@ from comparing import PART, assert_near
 from gliner_adapters.documents import Label
 from gliner_adapters.model import collate, encode_text, score_spans, valid_spans
 from gliner_adapters.model.columns import score_columns
+from gliner_adapters.model.layer_walks import Prefix
 from gliner_adapters.model.passages import Segmenter
-from gliner_adapters.model.prompts import LayerPrompts, Prefix, choose_prompts
+from gliner_adapters.model.prompts import LayerPrompts, choose_prompts
 
 LENGTHS = [17, 1, 40, 5, 5, 33]
 #: Which of nine label vectors each passage has: one after the other, the same again, out of order, none.

@@ -15,9 +15,9 @@ from transformers import AutoModel, BertConfig, DebertaV2Config, DistilBertConfi
 
 from comparing import assert_near
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.model.layer_walks import Prefix
 from gliner_adapters.model.prompts import (
     LayerPrompts,
-    Prefix,
     check_encoder,
     encode_with_prompts,
     layer_states,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,8 @@ from gliner_adapters.corpora.checking.check import MAX_WIDTH
 from gliner_adapters.corpora.load import LABELS_FILE, files_of_splits, split_of
 from gliner_adapters.documents import Document, ReadReport, detect_format, read_documents, write_documents
 from gliner_adapters.documents.formats import builtin_formats, get_format
+from gliner_adapters.documents.formats.brat_files import new_folder
+from gliner_adapters.documents.formats.streams import PACKED
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.storage import write_text
 
@@ -106,9 +109,10 @@ def split(
     target = get_format(to or (source if get_format(source).writable else "jsonl"))
     ending = _ending(file, target.name, target.endings or target.shared_endings)
     parts = split_documents(read_documents(file, source, **o.named(columns, tag_names)), shares, seed=seed)
-    _new_folder(output)
+    with _new_folder(output) as folder:
+        for name, documents in parts.items():
+            _write(documents, folder / f"{name}{ending}", target.name)
     for name, documents in parts.items():
-        write_documents(documents, output / f"{name}{ending}", target.name)
         kinds = len({entity.label for document in documents for entity in document.entities})
         entities = sum(len(document.entities) for document in documents)
         typer.echo(f"{name}: {len(documents):,} documents, {entities:,} entities of {kinds} types", err=True)
@@ -121,25 +125,36 @@ def _ending(file: Path, target: str, known: Iterable[str]) -> str:
     return own or next(iter(known), f".{target}")
 
 
-def _new_folder(folder: Path) -> None:
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into, which is there afterwards only if everything was written."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} exists already; name a folder that is new or empty")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with new_folder(folder) as fresh:
+        yield fresh
+
+
+def _write(documents: list[Document], path: Path, form: str) -> None:
+    """Write a split, and tell what the format has no place for."""
+    for line in write_documents(documents, path, form).losses():
+        typer.echo(f"note: {path.name}: {line}", err=True)
 
 
 def _write_mended(named: dict[str, Path], splits: dict[str, list[Document]], form: str | None, folder: Path) -> None:
     """The mended copy: files called as they were, in their formats."""
     mended, report = mend_documents(splits)
-    _new_folder(folder)
-    for name, path in named.items():
-        source = form or detect_format(path)
-        if get_format(source).writable:
-            write_documents(mended[name], folder / path.name, source)
-        else:
-            write_documents(mended[name], folder / f"{split_of(path)}.jsonl", "jsonl")
-    for labels in {path.parent / LABELS_FILE for path in named.values()}:
-        if labels.is_file():
-            write_text(folder / LABELS_FILE, labels.read_text(encoding="utf-8"))
+    with _new_folder(folder) as fresh:
+        for name, path in named.items():
+            source = form or detect_format(path)
+            if get_format(source).writable:
+                packed = path.suffix if path.suffix.lower() in PACKED[1:] else ""  # these are read, not written
+                _write(mended[name], fresh / path.name.removesuffix(packed), source)
+            else:
+                _write(mended[name], fresh / f"{split_of(path)}.jsonl", "jsonl")
+        for labels in {path.parent / LABELS_FILE for path in named.values()}:
+            if labels.is_file():
+                write_text(fresh / LABELS_FILE, labels.read_text(encoding="utf-8"))
     for line in _mended_lines(report):
         typer.echo(line, err=True)
     typer.echo(f"wrote {folder}", err=True)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from gliner_adapters.documents.formats.arrow_documents import Kind, arrow, batches_of, schema
 from gliner_adapters.documents.formats.report import WriteReport
+from gliner_adapters.documents.inputs import only_documents
 from gliner_adapters.documents.types import Document
-from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.errors import ConfigError
 from gliner_adapters.extras import require
-from gliner_adapters.inputs import described
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +35,7 @@ def to_arrow(documents: Iterable[Document], kind: Kind = "entities", *, report: 
     """
     if kind not in ("entities", "documents"):
         raise ConfigError(f"expected the kind entities or documents, got {kind!r}")
-    if isinstance(documents, Document | str) or not isinstance(documents, Iterable):
-        raise DataError(f"expected a list (or another iterable) of documents, got {described(documents)}")
-    batches = batches_of(documents, kind, WriteReport() if report is None else report)
+    batches = batches_of(only_documents(documents), kind, WriteReport() if report is None else report)
     return arrow().Table.from_batches(batches, schema=schema(kind))
 
 

@@ -49,6 +49,23 @@ def _document(value: Any, name: str) -> Document:
     return value
 
 
+def only_documents(documents: Iterable[Document]) -> Iterator[Document]:
+    """Documents to be written, one at a time.
+
+    Raises:
+        DataError: at once for what is no iterable; when its turn comes for an item that is no document, counted from 1.
+    """
+    if isinstance(documents, Document | str | Mapping) or not isinstance(documents, Iterable):
+        raise DataError(f"expected a list (or another iterable) of documents to write, got {described(documents)}")
+    return (_only_document(each, number) for number, each in enumerate(documents, 1))
+
+
+def _only_document(value: Any, number: int) -> Document:
+    if not isinstance(value, Document):
+        raise DataError(f"document number {number}: expected a Document, got {described(value)}")
+    return value
+
+
 def as_labels(labels: Labels) -> list[Label]:
     """Labels, checked.
 

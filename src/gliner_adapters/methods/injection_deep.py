@@ -32,10 +32,10 @@ from gliner_adapters.methods.prompt_encoder import stretch_means
 from gliner_adapters.methods.registry import register
 from gliner_adapters.methods.search import Choice, Whole
 from gliner_adapters.model import Base, Parts
+from gliner_adapters.model.layer_walks import Prefix
 from gliner_adapters.model.parts import TextEncoder
 from gliner_adapters.model.prompts import (
     LayerPrompts,
-    Prefix,
     check_encoder,
     encode_with_prompts,
     layer_states,

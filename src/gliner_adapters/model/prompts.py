@@ -20,45 +20,17 @@ text at all: every token sees it alike, in every layer of every kind.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 import transformers
-from torch import Tensor, nn
-from transformers import BertModel, DebertaV2Model, ModernBertModel, MPNetModel
+from torch import Tensor
+from transformers import ModernBertModel
 
 from gliner_adapters.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """Keys and values that all tokens of a layer attend to, beside the layer's own attention.
-
-    The prefix has a softmax of its own, and what is read from it is added with a factor. With a factor of 0 the
-    layer is exactly what it was, which no key and no value could bring about inside of the layer's softmax.
-
-    Attributes:
-        keys: ``(B, P, D)``.
-        values: ``(B, P, D)``.
-        factor: ``(B,)``.
-    """
-
-    keys: Tensor
-    values: Tensor
-    factor: Tensor
-
-    def read(self, queries: Tensor, heads: int) -> Tensor:
-        """What tokens with these queries ``(B, L, D)`` read from the prefix, ``(B, L, D)``."""
-
-        def split(rows: Tensor) -> Tensor:
-            return rows.to(queries.dtype).unflatten(-1, (heads, -1)).transpose(1, 2)
-
-        read = F.scaled_dot_product_attention(split(queries), split(self.keys), split(self.values))
-        return read.transpose(1, 2).flatten(2) * self.factor.to(queries.dtype)[:, None, None]
+from gliner_adapters.model.layer_walks import WALKS, Prefix
 
 
 @dataclass(frozen=True)
@@ -114,7 +86,7 @@ def encode_with_prompts(
     Returns:
         ``(B, L, D)`` last hidden states of the tokens.
     """
-    walk = _WALKS[type(model)](model, attention_mask)
+    walk = WALKS[type(model)](model, attention_mask)
     states = walk.embed(input_ids, inputs_embeds)
     for index in range(len(walk.layers)):
         before = prompts.hidden.get(index)
@@ -131,7 +103,7 @@ def layer_states(model: Any, input_ids: Tensor, attention_mask: Tensor) -> list[
 
     Positions are not in the keys where an encoder adds them in the attention.
     """
-    walk = _WALKS[type(model)](model, attention_mask)
+    walk = WALKS[type(model)](model, attention_mask)
     states = walk.embed(input_ids, None)
     found = []
     for index, layer in enumerate(walk.layers):
@@ -147,8 +119,8 @@ def check_encoder(transformer: Any) -> None:
         transformer: GLiNER's `Transformer`, which holds the encoder as its ``model``.
     """
     model = transformer.model
-    if type(model) not in _WALKS:
-        known = ", ".join(kind.__name__ for kind in _WALKS)
+    if type(model) not in WALKS:
+        known = ", ".join(kind.__name__ for kind in WALKS)
         raise ConfigError(f"prompts at every layer work on {known}; this text encoder is a {type(model).__name__}")
     if int(transformers.__version__.split(".")[0]) < 5:
         raise ConfigError(f"prompts at every layer need transformers 5; this is {transformers.__version__}")
@@ -160,171 +132,3 @@ def layers_for_hidden_prompts(model: Any) -> list[int]:
     """The layers whose every token would see prompts that stand before the text."""
     kinds = getattr(model.config, "layer_types", None) if isinstance(model, ModernBertModel) else None
     return [i for i in range(model.config.num_hidden_layers) if kinds is None or kinds[i] == "full_attention"]
-
-
-class _Walk(ABC):
-    """One pass through one kind of encoder. Masks and positions are made once for each number of prompts."""
-
-    def __init__(self, model: Any, attention_mask: Tensor) -> None:
-        self.model = model
-        self.mask = attention_mask
-        self.heads: int = model.config.num_attention_heads
-        self._frames: dict[int, Any] = {}
-
-    @property
-    def layers(self) -> nn.ModuleList:
-        """The encoder's layers."""
-        return self.model.encoder.layer
-
-    def embed(self, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-        """The first layer's input."""
-        return self.model.embeddings(input_ids=input_ids, inputs_embeds=inputs_embeds)
-
-    def finish(self, states: Tensor) -> Tensor:
-        """What comes after the last layer."""
-        return states
-
-    def frame(self, states: Tensor, size: int) -> Any:
-        """Mask and positions for a sequence that begins with ``size`` prompts."""
-        if size not in self._frames:
-            self._frames[size] = self.make_frame(states, size, F.pad(self.mask, (size, 0), value=1))
-        return self._frames[size]
-
-    @abstractmethod
-    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
-        """The frame, from the ``(B, size + L)`` mask."""
-
-    @abstractmethod
-    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
-        """One layer on a sequence that begins with ``size`` prompts."""
-
-    @abstractmethod
-    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
-        """A layer's keys and values for its input."""
-
-
-class _BertWalk(_Walk):
-    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
-        return _full_mask(self.model.config, states, mask)
-
-    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
-        layer: Any = self.layers[index]
-        attention = layer.attention.self
-        context, _ = attention(states, attention_mask=self.frame(states, size))
-        if prefix is not None:
-            context = context + prefix.read(attention.query(states), self.heads)
-        return layer.feed_forward_chunk(layer.attention.output(context, states))
-
-    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
-        return layer.attention.self.key(states), layer.attention.self.value(states)
-
-
-class _DebertaWalk(_Walk):
-    def embed(self, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-        return self.model.embeddings(input_ids=input_ids, mask=self.mask, inputs_embeds=inputs_embeds)
-
-    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
-        encoder = self.model.encoder
-        return {
-            "attention_mask": encoder.get_attention_mask(mask),
-            "relative_pos": encoder.get_rel_pos(states),
-            "rel_embeddings": encoder.get_rel_embedding(),
-        }
-
-    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
-        layer: Any = self.layers[index]
-        attention = layer.attention.self
-        context, _ = attention(states, **self.frame(states, size))
-        if prefix is not None:
-            context = context + prefix.read(attention.query_proj(states), self.heads)
-        attended = layer.attention.output(context, states)
-        output = layer.output(layer.intermediate(attended), attended)
-        if index == 0 and self.model.encoder.conv is not None:
-            output = self.model.encoder.conv(states, output, F.pad(self.mask, (size, 0), value=1))
-        return output
-
-    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
-        return layer.attention.self.key_proj(states), layer.attention.self.value_proj(states)
-
-
-class _ModernBertWalk(_Walk):
-    @property
-    def layers(self) -> nn.ModuleList:
-        return self.model.layers
-
-    def finish(self, states: Tensor) -> Tensor:
-        return self.model.final_norm(states)
-
-    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
-        from transformers.masking_utils import create_bidirectional_sliding_window_mask
-
-        config = self.model.config
-        positions = torch.arange(-size, self.mask.shape[1], device=states.device).unsqueeze(0)
-        masks = {"full_attention": _full_mask(config, states, mask)}
-        if "sliding_attention" in config.layer_types and size == 0:
-            masks["sliding_attention"] = create_bidirectional_sliding_window_mask(
-                config=config, inputs_embeds=states, attention_mask=mask
-            )
-        return {
-            kind: {"attention_mask": of_kind, "position_embeddings": self.model.rotary_emb(states, positions, kind)}
-            for kind, of_kind in masks.items()
-        }
-
-    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
-        layer: Any = self.layers[index]
-        inner = layer.attn_norm(states)
-        attended, _ = layer.attn(inner, **self.frame(states, size)[layer.attention_type])
-        if prefix is not None:
-            read = prefix.read(layer.attn.Wqkv(inner).chunk(3, dim=-1)[0], self.heads)
-            attended = attended + _projected(layer.attn.Wo, read)
-        states = states + attended
-        return states + layer.mlp(layer.mlp_norm(states))
-
-    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
-        _, keys, values = layer.attn.Wqkv(layer.attn_norm(states)).chunk(3, dim=-1)
-        return keys, values
-
-
-class _MPNetWalk(_Walk):
-    def make_frame(self, states: Tensor, size: int, mask: Tensor) -> Any:
-        # One bias for all layers, by distance. Prompts stand right before the text, so its words keep their distances.
-        return _full_mask(self.model.config, states, mask), self.model.encoder.compute_position_bias(states)
-
-    def layer(self, index: int, states: Tensor, size: int, prefix: Prefix | None) -> Tensor:
-        layer: Any = self.layers[index]
-        attention = layer.attention
-        mask, bias = self.frame(states, size)
-        attended = attention.attn(states, mask, bias)[0]
-        if prefix is not None:
-            read = prefix.read(attention.attn.q(states), self.heads)
-            attended = attended + _projected(attention.attn.o, read)
-        attended = attention.LayerNorm(attention.dropout(attended) + states)
-        return layer.output(layer.intermediate(attended), attended)
-
-    def keys_values(self, layer: Any, states: Tensor) -> tuple[Tensor, Tensor]:
-        return layer.attention.attn.k(states), layer.attention.attn.v(states)
-
-
-def _projected(project: nn.Module, read: Tensor) -> Tensor:
-    """What an attention that ends with its output projection gains from a prefix.
-
-    The projection is linear, so what is added is projected alone, and what it makes of nothing (its bias) is not
-    added twice.
-    """
-    return project(read) - project(torch.zeros_like(read[:1, :1]))
-
-
-def _full_mask(config: Any, states: Tensor, mask: Tensor) -> Any:
-    """What the chosen attention implementation takes as a mask in which every token sees every other."""
-    # Imported here: transformers 4, which `check_encoder` refuses, does not have it.
-    from transformers.masking_utils import create_bidirectional_mask
-
-    return create_bidirectional_mask(config=config, inputs_embeds=states, attention_mask=mask)
-
-
-_WALKS: dict[type[Any], type[_Walk]] = {
-    BertModel: _BertWalk,
-    DebertaV2Model: _DebertaWalk,
-    ModernBertModel: _ModernBertWalk,
-    MPNetModel: _MPNetWalk,
-}

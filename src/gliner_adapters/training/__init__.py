@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from gliner_adapters.training.cost import Cost, Meter
     from gliner_adapters.training.devel import Hook
     from gliner_adapters.training.feature_store import FeatureStore
-    from gliner_adapters.training.loop import TrainingResult, train
+    from gliner_adapters.training.loop import train
     from gliner_adapters.training.progress import Reporter
+    from gliner_adapters.training.result import TrainingResult
 
 __all__ = ["Cost", "FeatureStore", "Hook", "Meter", "Reporter", "TrainingConfig", "TrainingResult", "train"]
 
@@ -26,7 +27,7 @@ __getattr__ = lazy_attributes(
         "Meter": "cost",
         "Reporter": "progress",
         "TrainingConfig": "config",
-        "TrainingResult": "loop",
+        "TrainingResult": "result",
         "train": "loop",
     },
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,9 @@ from torch import nn
 
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.inference import Engine, Source, single_source
+from gliner_adapters.inference import Engine
 from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base
-from gliner_adapters.model.passages import Losses, Segmenter
 from gliner_adapters.training.averaging import MovingAverage
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.config import TrainingConfig
@@ -37,40 +36,11 @@ from gliner_adapters.training.module import TrainingModule, set_head_dropout
 from gliner_adapters.training.optimiser import build_optimiser, set_learning_rates
 from gliner_adapters.training.order import epoch_batches, share
 from gliner_adapters.training.progress import Reporter
+from gliner_adapters.training.reading import segmenter_of, source_of
+from gliner_adapters.training.result import TrainingResult
 
 #: The threshold of a run without devel data.
 DEFAULT_THRESHOLD = 0.5
-
-
-@dataclass
-class TrainingResult:
-    """What a run gave. The adapter that was passed in holds the best weights.
-
-    Attributes:
-        threshold: the configuration's, else chosen on devel, else 0.5.
-        best: the row of the best evaluation, or ``None`` without devel data.
-        curve: one row an evaluation after training steps.
-        untrained: the row of the adapter before its first step, ``None`` where it was not scored. It competes: if it
-            is ``best``, training did not help.
-        steps: optimiser steps taken.
-        sentences: training passages.
-        cost: time and memory.
-        losses: training entities that could not be used, counted.
-    """
-
-    threshold: float
-    best: dict[str, Any] | None
-    curve: list[dict[str, Any]]
-    untrained: dict[str, Any] | None
-    steps: int
-    sentences: int
-    cost: Cost
-    losses: Losses
-
-    @property
-    def helped(self) -> bool | None:
-        """Whether an evaluation was better than the untrained adapter's; ``None`` where that was not scored."""
-        return None if self.untrained is None else self.best != self.untrained
 
 
 class Trainer:
@@ -95,7 +65,7 @@ class Trainer:
             torch.cuda.set_device(base.device)
         # Base and adapter are where they belong, which need not be where accelerate would put them.
         self.accelerator = Accelerator(cpu=base.device.type == "cpu", device_placement=False)
-        segmenter = self._segmenter()
+        segmenter = segmenter_of(base, adapter, config)
         self.passages = segmenter.passages(train_documents, gold=True)
         if not self.passages:
             raise ConfigError("no training text: the training documents hold no words")
@@ -106,9 +76,9 @@ class Trainer:
             reporter.say("note: no training text has any text around it, so that --context changes nothing")
         # Gold and predictions are paired by id; a user's documents may have none, or the same one twice.
         self.devel = [replace(document, id=str(i)) for i, document in enumerate(devel_documents)]
-        self.devel_passages = self._segmenter().passages(self.devel)
+        self.devel_passages = segmenter_of(base, adapter, config).passages(self.devel)
         self.engine = Engine(base, config.precision, max_tokens=config.max_tokens)
-        source = self._source()
+        source = source_of(base, adapter, config)
         self.overhead = source.profile.reserve + (
             0 if source.profile.prompt is None else source.profile.prompt.ids.size
         )
@@ -250,7 +220,7 @@ class Trainer:
         """Score devel with the adapter as it is; the weights are kept if they are the best so far."""
         self.adapter.eval()
         self.adapter.bake(self.base)
-        source = self._source()
+        source = source_of(self.base, self.adapter, self.config)
         self.adapter.unbake()
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         mine = list(range(rank, len(self.devel_passages), world))
@@ -283,37 +253,11 @@ class Trainer:
         self.reporter.evaluated(row)
         return row
 
-    def _segmenter(self) -> Segmenter:
-        """Cuts documents to what fits beside the adapter's labels and prompts."""
-        adapter = self.adapter
-        style = adapter.options.label_style
-        return Segmenter(
-            self.base,
-            adapter.labels,
-            self.config.segment,
-            style,
-            reserve=adapter.text_overhead(),
-            context=self.config.context,
-        )
-
-    def _source(self) -> Source:
-        """What reads with the adapter as it is at this moment; its label vectors are those it is baked with."""
-        adapter = self.adapter
-        return single_source(
-            self.base,
-            adapter.plug(self.base),
-            adapter.labels,
-            label_style=adapter.options.label_style,
-            reserve=adapter.text_overhead(),
-            segment=self.config.segment,
-            context=self.config.context,
-        )
-
     def _fill_caches(self) -> None:
         """Compute word vectors once where they never change."""
         if not self.config.cache_features or not self.adapter.leaves_text_alone(self.base):
             return
-        source = self._source()
+        source = source_of(self.base, self.adapter, self.config)
         store = self.store or FeatureStore(self.folder, f"process{self.accelerator.process_index}")
         self.reporter.begin("word vectors", len(self.passages) + len(self.devel_passages))
         self.features = store.cache(self.engine, source, self.passages, self.reporter.advance)

@@ -26,10 +26,11 @@ from gliner_adapters.documents.formats.registry import (
 )
 from gliner_adapters.documents.formats.report import ReadReport, RepairWarning, WriteReport
 from gliner_adapters.documents.formats.streams import check_readable, display_name
+from gliner_adapters.documents.inputs import only_documents
 from gliner_adapters.documents.types import Document
-from gliner_adapters.errors import ConfigError, DataError
+from gliner_adapters.errors import ConfigError
 from gliner_adapters.extras import require
-from gliner_adapters.inputs import as_names, as_path, described
+from gliner_adapters.inputs import as_names, as_path
 
 __all__ = [
     "Discontinuous",
@@ -143,9 +144,8 @@ def write_documents(
         ConfigError: the format is unknown, cannot be told from the ending, or is not written.
     """
     as_path(path, "the file to write")
-    if isinstance(documents, Document | str) or not isinstance(documents, Iterable):
-        raise DataError(f"expected a list (or another iterable) of documents to write, got {described(documents)}")
+    checked = only_documents(documents)
     writer = check_writable(format or written_format(path))
     report = WriteReport()
-    writer.write_path(documents, path, options=WriteOptions(on_conflict=on_conflict), report=report)
+    writer.write_path(checked, path, options=WriteOptions(on_conflict=on_conflict), report=report)
     return report

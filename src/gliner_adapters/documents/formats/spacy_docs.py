@@ -1,10 +1,11 @@
 """spaCy's DocBin (``.spacy``), what ``spacy train`` reads: needs the extra ``[spacy]``.
 
-Tokens are spaCy's own and are not read as words, unless the file was written from a document with words (for which it
-has ``doc.user_data["words"] = "given"``): then those that are no white space are. Entities are ``doc.ents`` and the
-spans of the group ``doc.spans["sc"]``, which spaCy's span categorizer reads and which may hold overlapping ones; both
-are written, so that either can be trained from the file. ``doc.user_data["id"]`` is the document's id and an entity's
-``kb_id`` its identifier. What is known of words beyond that (tags, lemmas, ...) is left out and counted.
+Tokens are spaCy's own and are not read as words, but kept to be written again (``Document.meta["spacy"]["tokens"]``),
+unless the file was written from a document with words (for which it has ``doc.user_data["words"] = "given"``): then
+those that are no white space are its words. Entities are ``doc.ents`` and the spans of the group ``doc.spans["sc"]``,
+which spaCy's span categorizer reads and which may hold overlapping ones; both are written, for training either
+with the file. ``doc.user_data["id"]`` is the document's id and an entity's ``kb_id`` its identifier. What is known of
+words beyond that (tags, lemmas, ...) is left out and counted.
 
 A DocBin is one packed block, so a file is read and written as a whole, in memory.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from gliner_adapters.documents.formats.base import (
@@ -30,7 +31,7 @@ from gliner_adapters.documents.formats.json_records import METADATA, SCORES
 from gliner_adapters.documents.formats.report import ReadReport, WriteReport
 from gliner_adapters.documents.tags import OFF_BOUNDARY, OVERLAPPING, entities_to_tags
 from gliner_adapters.documents.types import Document, Entity
-from gliner_adapters.documents.words import Span, entity_words, refine_words, word_spans
+from gliner_adapters.documents.words import Span, entity_words, refine_words, split_words
 from gliner_adapters.errors import DataError
 from gliner_adapters.extras import require
 
@@ -150,7 +151,8 @@ class _Bin:
         entities = sorted([*ents, *(Counter(spans) - Counter(ents)).elements()], key=_place) if missing else spans
         name = data.pop("id", None)
         given = data.pop("words", None) == GIVEN
-        kept = {key: value for key, value in {"user_data": data, "cats": doc.cats}.items() if value}
+        own = [] if given or words == split_words(doc.text) else [list(span) for span in words]
+        kept = {key: value for key, value in {"user_data": data, "cats": doc.cats, "tokens": own}.items() if value}
         meta = {"spacy": kept} if kept else {}
         return Document(
             doc.text, entities, None if name is None else str(name), words if given else None, sentences, meta
@@ -209,7 +211,7 @@ def _doc(document: Document, name: str, vocab: Any, on_conflict: OnConflict, rep
     """A document as spaCy's ``Doc``."""
     tokens = require("spacy.tokens", "spacy")
     encode(document.text, name)
-    words = word_spans(document)
+    words = document.words if document.words is not None else _tokens(document)
     if on_conflict == "split":
         words, _ = refine_words(words, document.entities)
     pieces, spaces, starts = _pieces(document.text, words, report)
@@ -257,6 +259,14 @@ def _doc(document: Document, name: str, vocab: Any, on_conflict: OnConflict, rep
     report.changes[METADATA] += bool(document.meta.keys() - {"spacy"} or any(e.meta for e in entities))
     report.changes += Counter()  # without zeros
     return doc
+
+
+def _tokens(document: Document) -> Sequence[Span]:
+    """The tokens that a document without words came with, if it did and they are still within its text."""
+    kept = document.meta.get("spacy", {}).get("tokens")
+    if kept and kept[-1][1] <= len(document.text):
+        return [(int(start), int(end)) for start, end in kept]
+    return split_words(document.text)
 
 
 def _pieces(text: str, words: Iterable[Span], report: WriteReport) -> tuple[list[str], list[bool], list[int]]:
