@@ -111,7 +111,7 @@ class RayEngine:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             self._ray.init(address=address, **options)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except Exception as error:  # plain ones too: of a start that takes too long, for one
             raise ConfigError(f"Ray cannot be begun or reached ({address}): {error}") from error
 
     def run(self, inputs: Iterable[Input]) -> Iterator[Outcome]:
