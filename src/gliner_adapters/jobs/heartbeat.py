@@ -45,14 +45,14 @@ class Heartbeat:
         self._input, self._since, self._beaten = "", time.monotonic(), float("-inf")
 
     def __call__(self, given: Input, documents: int) -> None:
-        """So many documents of an input are done."""
+        """So many documents of an input are done; zero when it is taken."""
         now = time.monotonic()
         if given.path != self._input:
             self._input, self._since = given.path, now
         elif now - self._beaten < INTERVAL:
             return
         self._beaten = now
-        rate = documents / max(now - self._since, 1e-9)
+        rate = documents / (now - self._since) if now > self._since else 0.0
         state = WorkerState(platform.node(), os.getpid(), given.path, documents, round(rate, 1), time.time())
         with suppress(OSError):
             fresh = self._file.with_suffix(".part")

@@ -49,13 +49,13 @@ class Worker:
     Args:
         folder: the job's.
         reader: made from its settings.
-        on_documents: called now and then with the input and how many of its documents are done.
+        on_documents: called with an input when it is taken, and now and then with how many of its documents are done.
     """
 
     def __init__(
         self, folder: JobFolder, reader: JobReader, on_documents: OnDocuments = lambda given, count: None
     ) -> None:
-        self.folder, self.reader = folder, reader
+        self.folder, self.reader, self._on_documents = folder, reader, on_documents
         self.work = FileWork(folder, reader, on_documents)
 
     def do(self, given: Input) -> Outcome:
@@ -72,6 +72,7 @@ class Worker:
                 return Outcome(given, "was done", record)
             if record is not None:
                 self.folder.forget(given.name)
+            self._on_documents(given, 0)
             return Outcome(given, "done", self._begin(given), changed=record is not None)
 
     def _valid(self, record: FileRecord, given: Input) -> bool:
