@@ -101,7 +101,7 @@ benchmark-smoke: $(INSTALLED) ## Run a small comparison on the sample corpus (mi
 	$(BIN)/gliner-adapters comparison report runs/smoke
 
 benchmark: $(INSTALLED) ## Run the whole comparison, or what is left of it (days on two cores; ARGS="--device cuda --jobs 8")
-	for plan in default uni label-efficiency ranks; do \
+	for plan in default uni label-efficiency ranks mpnet; do \
 		$(BIN)/gliner-adapters comparison run benchmark/plans/$$plan.toml --output benchmark/runs $(ARGS) || exit; done
 	$(BIN)/gliner-adapters comparison latency benchmark/runs
 	$(BIN)/gliner-adapters comparison report benchmark/runs
