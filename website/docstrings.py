@@ -14,7 +14,18 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from griffe import Alias, Attribute, Docstring, ExprCall, Extension, GriffeLoader, Module, Object, get_logger
+from griffe import (
+    Alias,
+    Attribute,
+    Docstring,
+    ExprCall,
+    Extension,
+    GriffeError,
+    GriffeLoader,
+    Module,
+    Object,
+    get_logger,
+)
 
 _logger = get_logger("website.docstrings")
 
@@ -109,5 +120,5 @@ def _canonical(path: str, package: Module) -> str | None:
     try:
         found = package[path.removeprefix(f"{package.name}.")]
         return found.final_target.path if isinstance(found, Alias) else found.path
-    except Exception:  # griffe tells names that are not there, and aliases of other libraries, by several errors
+    except (KeyError, ValueError, GriffeError):  # not there, or a name of another library
         return None
