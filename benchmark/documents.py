@@ -19,7 +19,7 @@ from benchmark.tables.comparison import comparison_part, comparison_summary
 from benchmark.tables.formats import format_table
 from benchmark.tables.guarantees import guarantees_part
 from benchmark.tables.inference import inference_part
-from benchmark.tables.reading import memory_part, one_way_part, segments_part
+from benchmark.tables.reading import memory_part, one_way_part, segments_part, spacy_part
 from benchmark.tables.scores import markdown_table, read_results
 from benchmark.tables.serving import train_beside_part
 from benchmark.tables.speed import epochs_part, speed_part, speed_summary
@@ -60,6 +60,7 @@ def document_parts(results: Path = RESULTS) -> dict[str, dict[str, str]]:
         },
         "docs/data.md": {"formats": format_table()},
         "docs/serving.md": {"train-beside": train_beside_part(_read(results / "serving" / "train-beside.json"))},
+        "docs/spacy.md": {"spacy": spacy_part(_read(results / "spacy" / "pipe.json"))},
         "docs/speed.md": {
             "speed": speed_part(speed["gliner"], speed["training"]),
             "inference": inference_part(inference),

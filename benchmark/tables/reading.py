@@ -41,6 +41,27 @@ def one_way_part(record: dict[str, Any]) -> str:
     )
 
 
+def spacy_part(record: dict[str, Any]) -> str:
+    """Times of a spaCy pipeline against the annotator's stream."""
+    rows = []
+    for method, row in record["methods"].items():
+        same = "the same, scores too" if row["same_scores"] else "the same" if row["same_entities"] else "other"
+        times = (interval(row[name], digits=3) for name in ("times_as_long", "tokenizer_share"))
+        rows.append([f"`{method}`", *times, f"{row['entities']:,}, {same}", f"{row['moved']:,}", str(row["merged"])])
+    head = [
+        "reads with",
+        "`nlp.pipe`",
+        "spaCy's tokenizer alone",
+        "entities",
+        "begin or end within a token",
+        "on a better one's token",
+    ]
+    return (
+        f"{markdown_table(head, rows)}\n\nTimes as long as `Annotator.stream`, on {record['documents']:,} abstracts of "
+        f"`{record['corpus']}`, `{record['base']}`, in turn: medians, lowest and highest in brackets. {_from(record)}"
+    )
+
+
 _WAYS = {
     "other": "the former pass for one adapter",
     "annotate": "`Annotator.annotate`",
