@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,18 +19,12 @@ import torch
 import typer
 from rich.table import Table
 
+from benchmark.harness.jobs import LABELS, Bytes, bytes_of, command, counts_of, start
 from benchmark.harness.script import Output, finish, origin, run
-from benchmark.jobs import LABELS, lay_out
+from benchmark.jobs import lay_out
 from gliner_adapters import jobs
 from gliner_adapters.cli import options as o
 from gliner_adapters.jobs.heartbeat import workers as working
-
-Bytes = dict[str, bytes]
-
-
-def bytes_of(out: Path) -> Bytes:
-    """All outputs of a job."""
-    return {file.name: file.read_bytes() for file in sorted((out / "outputs").iterdir())}
 
 
 class Tally:
@@ -58,25 +50,6 @@ class Tally:
             self.differing.append("; ".join(problems) or f"{out.name}: other bytes or counts")
 
 
-def counts_of(out: Path) -> dict[str, tuple[int, int, int]]:
-    """Documents in, out and failed of each input."""
-    records = jobs.JobFolder(out).all_records()
-    return {name: (r.documents_in, r.documents_out, r.documents_failed) for name, r in records.items()}
-
-
-def command(out: Path, inputs: Path, base: str, *more: str) -> list[str]:
-    """The job on a command line."""
-    asked = [part for name, _ in LABELS for part in ("-l", name)]
-    line = [sys.executable, "-m", "gliner_adapters", "job", "run", str(out), "-i", str(inputs), "--base", base]
-    return [*line, *asked, "--precision", "bf16", "--quiet", *more]
-
-
-def start(line: list[str]) -> subprocess.Popen[bytes]:
-    """A job in a process of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-
-
 def writing(out: Path) -> bool:
     """Whether a file of the folder is being written."""
     places = (out / "outputs", out / "records")
@@ -90,7 +63,7 @@ def kill_processes(tally: Tally, folder: Path, inputs: Path, base: str, kills: i
         out = folder / f"process{number}"
         number += 1
         while True:
-            process = start(command(out, inputs, base))
+            process = start(command(out, [inputs], base))
             at_commit = chance.random() < 0.5
             while process.poll() is None and not any((out / ".attempts").glob("*.json")):
                 time.sleep(0.02)  # what is tried here is not importing
@@ -113,7 +86,7 @@ def kill_workers(tally: Tally, folder: Path, inputs: Path, base: str, kills: int
     while done < kills:
         out = folder / f"workers{number}"
         number += 1
-        process = start(command(out, inputs, base, "--workers", "2"))
+        process = start(command(out, [inputs], base, "--workers", "2"))
         job, hit = jobs.JobFolder(out), set()
         while process.poll() is None:
             time.sleep(chance.uniform(0.1, 1.5))
@@ -140,7 +113,7 @@ def kill_nodes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, 
         number += 1
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
         nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
-        process = start(command(out, inputs, base, "--workers", "3", "--ray-address", cluster.address))
+        process = start(command(out, [inputs], base, "--workers", "3", "--ray-address", cluster.address))
         job, next_kill = jobs.JobFolder(out), time.monotonic()
         while process.poll() is None:
             time.sleep(0.1)
