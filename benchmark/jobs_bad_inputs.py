@@ -278,7 +278,7 @@ def main(
     corpus: Annotated[str, typer.Option(help="Abstracts.")] = "bc5cdr-pubtator",
     documents: Annotated[int, typer.Option(min=8, help="Good documents in an input.")] = 40,
     document_mb: Annotated[int, typer.Option(min=1, help="Size of the large documents.")] = 50,
-    memory_gb: Annotated[int, typer.Option(min=1, help="Address space of the job over every kind.")] = 8,
+    memory_gb: Annotated[int, typer.Option(min=1, help="Address space of the job over every kind.")] = 12,
     data_dir: o.DataDir = None,
     output: Output = None,
 ) -> None:
