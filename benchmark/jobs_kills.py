@@ -21,10 +21,15 @@ from rich.table import Table
 
 from benchmark.harness.jobs import LABELS, Bytes, bytes_of, command, counts_of, start
 from benchmark.harness.script import Output, finish, origin, run
+from benchmark.harness.timing import middle
 from benchmark.jobs import lay_out
 from gliner_adapters import jobs
 from gliner_adapters.cli import options as o
 from gliner_adapters.jobs.heartbeat import workers as working
+
+#: Seconds of work at most until what is to die dies. An input at which a process died is read in a child, which takes
+#: some seconds to begin; whatever never lived longer would see a job's first inputs only.
+LIFE = 8.0
 
 
 class Tally:
@@ -33,8 +38,14 @@ class Tally:
     def __init__(self, expected: Bytes, records: dict[str, tuple[int, int, int]]) -> None:
         self.expected, self.records = expected, records
         self.kills = {"process": 0, "process, at a commit": 0, "worker": 0, "node": 0}
+        self.done_when_killed: list[int] = []
         self.jobs = 0
         self.differing: list[str] = []
+
+    def killed(self, what: str, out: Path) -> None:
+        """Count a kill, and how many inputs of its job were done then."""
+        self.kills[what] += 1
+        self.done_when_killed.append(sum(1 for _ in jobs.JobFolder(out).records.glob("*.json")))
 
     def ended(self, out: Path, code: int) -> None:
         """Look at a job that has ended.
@@ -50,10 +61,10 @@ class Tally:
             self.differing.append("; ".join(problems) or f"{out.name}: other bytes or counts")
 
 
-def writing(out: Path) -> bool:
-    """Whether a file of the folder is being written."""
+def being_written(out: Path) -> set[str]:
+    """Files of the folder that are being written, and those that were when a process died."""
     places = (out / "outputs", out / "records")
-    return any(each.name.startswith(".") for place in places if place.is_dir() for each in os.scandir(place))
+    return {each.name for place in places if place.is_dir() for each in os.scandir(place) if each.name.startswith(".")}
 
 
 def kill_processes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, chance: random.Random) -> None:
@@ -63,18 +74,20 @@ def kill_processes(tally: Tally, folder: Path, inputs: Path, base: str, kills: i
         out = folder / f"process{number}"
         number += 1
         while True:
+            left = being_written(out)
             process = start(command(out, [inputs], base))
             at_commit = chance.random() < 0.5
-            while process.poll() is None and not any((out / ".attempts").glob("*.json")):
+            job = jobs.JobFolder(out)
+            while process.poll() is None and process.pid not in {state.pid for state in working(job)}:
                 time.sleep(0.02)  # what is tried here is not importing
-            time.sleep(chance.uniform(0, 2.5))
-            while at_commit and process.poll() is None and not writing(out):
+            time.sleep(chance.uniform(0, LIFE))
+            while at_commit and process.poll() is None and not being_written(out) - left:
                 time.sleep(0.0005)
             if process.poll() is None and done < kills:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 done += 1
-                tally.kills["process, at a commit" if at_commit else "process"] += 1
+                tally.killed("process, at a commit" if at_commit else "process", out)
                 continue
             break
         tally.ended(out, process.wait())
@@ -87,20 +100,25 @@ def kill_workers(tally: Tally, folder: Path, inputs: Path, base: str, kills: int
         out = folder / f"workers{number}"
         number += 1
         process = start(command(out, [inputs], base, "--workers", "2"))
-        job, hit = jobs.JobFolder(out), set()
+        job, deaths = jobs.JobFolder(out), dict[int, float]()
         while process.poll() is None:
-            time.sleep(chance.uniform(0.1, 1.5))
+            time.sleep(0.05)
             for state in working(job):
-                if state.pid not in hit and done < kills:
-                    hit.add(state.pid)
-                    try:
-                        os.kill(state.pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        continue
+                deaths.setdefault(state.pid, time.monotonic() + chance.uniform(0, LIFE))
+                if time.monotonic() > deaths[state.pid] and done < kills and is_worker(state.pid):
+                    deaths[state.pid] = float("inf")
+                    os.kill(state.pid, signal.SIGKILL)
                     done += 1
-                    tally.kills["worker"] += 1
-                    break
+                    tally.killed("worker", out)
         tally.ended(out, process.returncode)
+
+
+def is_worker(pid: int) -> bool:
+    """Whether a process is there and a worker, and not the child of one: whose death would tell of its input."""
+    try:
+        return b"ray::" in Path("/proc", str(pid), "cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def kill_nodes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, chance: random.Random) -> None:
@@ -120,9 +138,9 @@ def kill_nodes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, 
             if done < kills and time.monotonic() > next_kill and working(job):
                 cluster.remove_node(nodes.pop(chance.randrange(len(nodes))), allow_graceful=False)
                 done += 1
-                tally.kills["node"] += 1
+                tally.killed("node", out)
                 nodes.append(cluster.add_node(num_cpus=1))
-                next_kill = time.monotonic() + chance.uniform(1, 6)
+                next_kill = time.monotonic() + chance.uniform(1, LIFE)
         cluster.shutdown()
         tally.ended(out, process.returncode)
 
@@ -159,6 +177,7 @@ def measure_kills(
         "files": files,
         "documents_in_each": documents,
         "kills": tally.kills,
+        "inputs_done_when_killed": middle(tally.done_when_killed, 1) if tally.done_when_killed else None,
         "jobs": tally.jobs,
         "differing": tally.differing,
         "seconds": round(time.monotonic() - since),

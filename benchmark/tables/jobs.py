@@ -64,7 +64,13 @@ def kills_part(records: Records) -> str:
         )
     sizes = {(record["files"], record["documents_in_each"], record["base"]) for record in records.values()}
     told = "; ".join(f"{files} files of {each} abstracts, `{base}`" for files, each, base in sorted(sizes))
-    head = ["killed", "times", "jobs", "jobs whose outputs or books differ from an undisturbed one's"]
+    head = [
+        "killed",
+        "times",
+        "jobs",
+        "inputs that were done then",
+        "jobs whose outputs or books differ from an undisturbed one's",
+    ]
     sources = "\n".join(_source(name, record) for name, record in records.items())
     return f"{markdown_table(head, rows)}\n\nEach job: {told}.\n{sources}\n"
 
