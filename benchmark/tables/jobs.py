@@ -59,9 +59,8 @@ def kills_part(records: Records) -> str:
     rows = []
     for record in records.values():
         killed = {_KILLED[what]: count for what, count in record["kills"].items() if count}
-        rows.append(
-            ["; ".join(killed), " + ".join(map(str, killed.values())), record["jobs"], len(record["differing"])]
-        )
+        times, done = " + ".join(map(str, killed.values())), interval(record["inputs_done_when_killed"], 0)
+        rows.append(["; ".join(killed), times, record["jobs"], done, len(record["differing"])])
     sizes = {(record["files"], record["documents_in_each"], record["base"]) for record in records.values()}
     told = "; ".join(f"{files} files of {each} abstracts, `{base}`" for files, each, base in sorted(sizes))
     head = [
