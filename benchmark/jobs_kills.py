@@ -27,9 +27,9 @@ from gliner_adapters import jobs
 from gliner_adapters.cli import options as o
 from gliner_adapters.jobs.heartbeat import workers as working
 
-#: Seconds of work at most until what is to die dies. An input at which a process died is read in a child, which takes
-#: some seconds to begin; whatever never lived longer would see a job's first inputs only.
-LIFE = 8.0
+#: Inputs at most that are done between two kills, and seconds at most from the last of them to the kill. An input at
+#: which a process died is read in a child: what never got past that would see a job's first inputs only.
+INPUTS, DELAY = 4, 1.0
 
 
 class Tally:
@@ -45,7 +45,7 @@ class Tally:
     def killed(self, what: str, out: Path) -> None:
         """Count a kill, and how many inputs of its job were done then."""
         self.kills[what] += 1
-        self.done_when_killed.append(sum(1 for _ in jobs.JobFolder(out).records.glob("*.json")))
+        self.done_when_killed.append(done_inputs(out))
 
     def ended(self, out: Path, code: int) -> None:
         """Look at a job that has ended.
@@ -61,6 +61,11 @@ class Tally:
             self.differing.append("; ".join(problems) or f"{out.name}: other bytes or counts")
 
 
+def done_inputs(out: Path) -> int:
+    """How many inputs of a job are done."""
+    return sum(1 for _ in jobs.JobFolder(out).records.glob("*.json"))
+
+
 def being_written(out: Path) -> set[str]:
     """Files of the folder that are being written, and those that were when a process died."""
     places = (out / "outputs", out / "records")
@@ -74,13 +79,15 @@ def kill_processes(tally: Tally, folder: Path, inputs: Path, base: str, kills: i
         out = folder / f"process{number}"
         number += 1
         while True:
-            left = being_written(out)
+            left, enough = being_written(out), done_inputs(out) + chance.randint(0, INPUTS)
             process = start(command(out, [inputs], base))
             at_commit = chance.random() < 0.5
             job = jobs.JobFolder(out)
             while process.poll() is None and process.pid not in {state.pid for state in working(job)}:
                 time.sleep(0.02)  # what is tried here is not importing
-            time.sleep(chance.uniform(0, LIFE))
+            while process.poll() is None and done_inputs(out) < enough:
+                time.sleep(0.02)
+            time.sleep(chance.uniform(0, DELAY))
             while at_commit and process.poll() is None and not being_written(out) - left:
                 time.sleep(0.0005)
             if process.poll() is None and done < kills:
@@ -100,17 +107,35 @@ def kill_workers(tally: Tally, folder: Path, inputs: Path, base: str, kills: int
         out = folder / f"workers{number}"
         number += 1
         process = start(command(out, [inputs], base, "--workers", "2"))
-        job, deaths = jobs.JobFolder(out), dict[int, float]()
+        job, lives = jobs.JobFolder(out), dict[int, Life]()
         while process.poll() is None:
-            time.sleep(0.05)
+            time.sleep(0.02)
             for state in working(job):
-                deaths.setdefault(state.pid, time.monotonic() + chance.uniform(0, LIFE))
-                if time.monotonic() > deaths[state.pid] and done < kills and is_worker(state.pid):
-                    deaths[state.pid] = float("inf")
+                life = lives.setdefault(state.pid, Life(chance.randint(0, INPUTS), chance.uniform(0, DELAY)))
+                if done < kills and life.over(state.input) and is_worker(state.pid):
                     os.kill(state.pid, signal.SIGKILL)
                     done += 1
                     tally.killed("worker", out)
         tally.ended(out, process.returncode)
+
+
+class Life:
+    """A worker's: so many inputs, and so long at the next one."""
+
+    def __init__(self, inputs: int, delay: float) -> None:
+        self._inputs, self._delay = inputs, delay
+        self._seen: set[str] = set()
+        self._end: float | None = None
+
+    def over(self, at: str) -> bool:
+        """Whether it ends now, at an input; it does so once."""
+        self._seen.add(at)
+        if self._end is None and len(self._seen) > self._inputs:
+            self._end = time.monotonic() + self._delay
+        if self._end is None or time.monotonic() < self._end:
+            return False
+        self._end = float("inf")
+        return True
 
 
 def is_worker(pid: int) -> bool:
@@ -132,15 +157,16 @@ def kill_nodes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, 
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
         nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
         process = start(command(out, [inputs], base, "--workers", "3", "--ray-address", cluster.address))
-        job, next_kill = jobs.JobFolder(out), time.monotonic()
+        job, enough = jobs.JobFolder(out), 0
         while process.poll() is None:
             time.sleep(0.1)
-            if done < kills and time.monotonic() > next_kill and working(job):
+            if done < kills and done_inputs(out) >= enough and working(job):
+                time.sleep(chance.uniform(0, DELAY))
                 cluster.remove_node(nodes.pop(chance.randrange(len(nodes))), allow_graceful=False)
                 done += 1
                 tally.killed("node", out)
                 nodes.append(cluster.add_node(num_cpus=1))
-                next_kill = time.monotonic() + chance.uniform(1, LIFE)
+                enough = done_inputs(out) + chance.randint(0, INPUTS)
         cluster.shutdown()
         tally.ended(out, process.returncode)
 
