@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +102,7 @@ def heavy_kinds(document_mb: int, memory: int) -> list[Kind]:
     """
     return [
         Kind(
-            f"a document of {document_mb} MB",
+            f"a document of {document_mb} MB, most of it line breaks",
             "huge.jsonl",
             lambda path, lines: _put(path, [_huge(lines, document_mb * MB)]),
             lambda n: (1, 1, 0),
@@ -145,13 +144,9 @@ def _text(path: Path, text: str) -> None:
 
 
 def _huge(lines: list[bytes], size: int) -> bytes:
-    """The sentences of all texts over and over, shuffled, as one document."""
-    sentences = [each for line in lines for each in json.loads(line)["text"].replace("\n", " ").split(". ")]
-    chance, taken, length = random.Random(1), [], 0
-    while length < size:
-        taken.append(chance.choice(sentences) + ". ")
-        length += len(taken[-1])
-    return _line("".join(taken))
+    """All texts as one document, with long runs of line breaks between them: large, and soon read."""
+    texts = [json.loads(line)["text"] for line in lines]
+    return _line(("\n" * (size // len(texts))).join(texts) + "\n" * (size // len(texts)))
 
 
 def _cut(path: Path, lines: list[bytes]) -> None:

@@ -79,7 +79,7 @@ def test_the_committed_bad_inputs_are_whole_and_a_fault_would_be_told() -> None:
     result = committed("bad-inputs.json")
     assert jobs_bad_inputs.amiss(result) == result["amiss"] == []
     kinds = [row["kind"] for row in result["every_kind"]["kinds"]]
-    assert "a document of 50 MB" in kinds
+    assert any(kind.startswith("a document of 50 MB") for kind in kinds)
     assert {row["way"] for row in result["identity"]["ways"]} > set(jobs_bad_inputs.WAYS)
     for spoil in (
         lambda r: r["every_kind"]["kinds"][3].update(as_expected=False),
