@@ -36,7 +36,7 @@ class Kind:
 
 
 def light_kinds() -> list[Kind]:
-    """Those that take no time."""
+    """Those that take little memory."""
     return [
         Kind("nothing wrong", "good.jsonl", _put, lambda n: (n, n, 0)),
         Kind("spaces and Unicode in its name", "naïve „Größe“ 药物 🧪.jsonl", _put, lambda n: (n, n, 0)),
@@ -94,7 +94,7 @@ def light_kinds() -> list[Kind]:
 
 
 def heavy_kinds(document_mb: int, memory: int) -> list[Kind]:
-    """Those that take minutes or much memory.
+    """Those that take much memory.
 
     Args:
         document_mb: size of the large documents.

@@ -102,7 +102,8 @@ def _bad_inputs(name: str, record: Mapping[str, Any]) -> str:
         f"{sum(len(each['half_written']) for each in disk['without_room'])} half-written files under final names; once "
         f"there was room, the outputs were {'the' if disk['with_room']['same_bytes'] else 'not the'} same bytes as "
         "those of an undisturbed job.",
-        f"The same bytes come from: {'; '.join(agree)}. (The last three inputs, which take much memory, are left out there.)",
+        f"The same bytes come from: {'; '.join(agree)}. (There, the last three inputs are left out, which take much "
+        "memory.)",
         *([f"Other bytes come from: {'; '.join(differ)}."] if differ else []),
         _source(name, record),
     ]
