@@ -56,7 +56,7 @@ BARE = {
 #: A technique knows no training loop, no file and no HTTP.
 NOT_IN_METHODS = {"accelerate", "httpx", "huggingface_hub", "pathlib", "safetensors"}
 
-LARGEST_FILE = 1_000_000
+LARGEST_FILE = 1_500_000
 #: The weights of the embedded bases.
 LARGEST_DELTA = 16_000_000
 #: Paths of somebody's machine, and the hosts that packages come from. Tests may make up paths.

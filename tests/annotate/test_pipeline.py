@@ -14,7 +14,7 @@ import pytest
 from adapters.helpers import Tiny
 from annotate.helpers import assert_same, moved
 from bases import LABELS, TEXTS
-from gliner_adapters.annotate import Annotator, Request
+from gliner_adapters.annotate import Annotator, Request, pipeline
 from gliner_adapters.annotate.pipeline import pipelined
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError
@@ -164,3 +164,32 @@ def test_an_interruption_while_a_result_is_awaited_stops_the_stages_first() -> N
     with pytest.raises(KeyboardInterrupt):
         next(stream)
     assert time.monotonic() - since < 30
+
+
+def test_an_interruption_does_not_wait_for_a_large_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text of fifty megabytes is one item: whoever presses Ctrl-C need not wait for its end."""
+    monkeypatch.setattr(pipeline, "PATIENCE", 0.05)
+    begun, done, ended = Event(), Event(), Event()
+
+    def work(item: int) -> int:
+        begun.set()
+        done.wait(20)
+        ended.set()
+        return item
+
+    def interrupt() -> None:
+        begun.wait(60)
+        time.sleep(0.2)  # until the other thread waits
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    stream = pipelined(range(3), [work])
+    Thread(target=interrupt).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(stream)
+        assert not ended.is_set()
+    finally:
+        done.set()
+    for thread in threading.enumerate():  # what it left behind ends with its item
+        if thread.name.startswith("reading-"):
+            thread.join(60)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
+from adapters.helpers import Tiny
 from bases import LABELS, MAX_WIDTH, PLAIN, TEXTS, TinyBase
 from gliner_adapters.documents import (
     Document,
@@ -19,8 +21,9 @@ from gliner_adapters.documents import (
     word_spans,
     words_entity,
 )
+from gliner_adapters.documents.sentences import sentence_breaks
 from gliner_adapters.errors import BaseModelError
-from gliner_adapters.model import Base
+from gliner_adapters.model import Base, passages
 from gliner_adapters.model.passages import Losses, Segmenter, entities_of
 from parts_reader import PartsReader
 
@@ -183,3 +186,28 @@ def test_entities_of_documents_without_passages(tiny: Callable[[str], TinyBase])
     passages = Segmenter(tiny("bi-bert").base, LABELS).passages(documents)
     assert [p.document for p in passages] == [1]
     assert entities_of(documents, passages, [[]], LABELS) == [[], [], []]
+
+
+class Counted(list[int]):
+    """Counts what is taken out of it by slices and in loops."""
+
+    taken = 0
+
+    def __iter__(self) -> Iterator[int]:
+        Counted.taken += len(self)
+        return super().__iter__()
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        Counted.taken += len(found) if isinstance(key, slice) else 1
+        return found
+
+
+def test_a_long_text_costs_as_much_a_sentence_as_a_short_one(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A book of a hundred thousand sentences must not be gone through once for each of them."""
+    monkeypatch.setattr(passages, "sentence_breaks", lambda *given: Counted(sentence_breaks(*given)))
+    monkeypatch.setattr(Counted, "taken", 0)
+    text = "Aspirin helped. " * 2000
+    found = Segmenter(tiny("bi-bert").base, LABELS, "sentence").passages([Document(text)])
+    assert len(found) == 2000
+    assert Counted.taken <= 2000 * 40  # two for each sentence, and what a search by halving looks at

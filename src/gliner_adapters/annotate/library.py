@@ -9,47 +9,17 @@ from pathlib import Path
 from threading import RLock
 
 from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter
-from gliner_adapters.adapters.artifact import LABEL_VECTORS, check_fit
+from gliner_adapters.adapters.artifact import check_fit
 from gliner_adapters.adapters.config import CONFIG_FILE, WEIGHTS_FILE
 from gliner_adapters.adapters.hub import adapter_folder
-from gliner_adapters.documents import Label
+from gliner_adapters.annotate.origins import AdapterInfo, Origin, named, tensors_digest
 from gliner_adapters.errors import AdapterError, ConfigError
 from gliner_adapters.inference.sources import Profile, Source, adapter_source, own_bytes
 from gliner_adapters.model import Base
-from gliner_adapters.model.fingerprint import fingerprint
 
 #: Adapters in memory at most, and bytes of their tensors.
 MOST_ADAPTERS = 1024
 MOST_BYTES = 2 << 30
-
-Origin = str | Path | TrainedAdapter
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterInfo:
-    """What is known of an adapter without loading it.
-
-    Attributes:
-        name: in the library.
-        revision: sha256 of its weights.
-        method: the technique.
-        base: what its base is called.
-        labels: what it finds.
-        threshold: the probability above which it finds something.
-        segment: whether it reads sentences or windows.
-        bytes: of its tensors in memory if it is loaded, else of its weights' file.
-        loaded: whether it is in memory.
-    """
-
-    name: str
-    revision: str
-    method: str
-    base: str
-    labels: tuple[Label, ...]
-    threshold: float
-    segment: str
-    bytes: int
-    loaded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +63,7 @@ class AdapterLibrary:
             raise ConfigError(f"a library needs room for an adapter, got most_adapters={most_adapters}, {most_bytes=}")
         self.base = base
         self.most_adapters, self.most_bytes = most_adapters, most_bytes
-        self._origins = _named(sources)
+        self._origins = named(sources)
         self._configs: dict[str, AdapterConfig] = {}
         self._profiles: dict[str, Profile] = {}
         self._cache: OrderedDict[str, _Loaded] = OrderedDict()
@@ -137,7 +107,7 @@ class AdapterLibrary:
             ConfigError: an empty name, or another adapter has it.
             AdapterError: there is no adapter in the folder, or it has another base.
         """
-        ((name, origin),) = _named({name: Path(folder)}).items()
+        ((name, origin),) = named({name: Path(folder)}).items()
         with self._lock:
             if name in self._origins:
                 if self._origins[name] != origin:
@@ -265,7 +235,7 @@ class AdapterLibrary:
                 f"adapter {name!r} is plugged into another copy of its base; load it with the library's own "
                 "(load_adapter(source, base)), or give its folder"
             )
-        revision = trained.config.weights_sha256 if trained.folder is not None else _digest(trained)
+        revision = trained.config.weights_sha256 if trained.folder is not None else tensors_digest(trained)
         config = trained.config
         source = adapter_source(
             trained.adapter,
@@ -303,34 +273,3 @@ class AdapterLibrary:
         assert not isinstance(origin, TrainedAdapter)
         folder = self._origins[name] = adapter_folder(origin)
         return folder
-
-
-def _named(sources: Mapping[str, Origin] | Sequence[Origin]) -> dict[str, Origin]:
-    """Sources by name."""
-    if isinstance(sources, Mapping):
-        if unnamed := [name for name in sources if not name.strip()]:
-            raise ConfigError(f"an adapter has an empty name: {unnamed[0]!r}")
-        return dict(sources)
-    if isinstance(sources, (str, Path)):
-        raise ConfigError(
-            "adapters must be a list or a mapping of names, not one path; AdapterLibrary.of_folder reads a folder"
-        )
-    named: dict[str, Origin] = {}
-    for origin in sources:
-        path = origin.folder if isinstance(origin, TrainedAdapter) else Path(origin)
-        if path is None:
-            raise ConfigError("an adapter that was never saved has no name; give a mapping of names to adapters")
-        name = path.resolve().name if path.is_dir() else path.name.partition("@")[0]  # without a hub's revision
-        if name in named:
-            raise ConfigError(f"two adapters are called {name!r}; give a mapping of names to adapters")
-        named[name] = origin
-    return named
-
-
-def _digest(trained: TrainedAdapter) -> str:
-    """sha256 over the tensors of an adapter that lies in no file."""
-    adapter = trained.adapter
-    tensors = {name: tensor.data for name, tensor in {**adapter.trained(), **adapter.fixed()}.items()}
-    if trained.adapter.baked is not None:
-        tensors[LABEL_VECTORS] = trained.adapter.baked
-    return fingerprint(tensors)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from threading import Condition, Thread
 from typing import Any
 
 _END = object()
+#: Seconds that an interruption waits for threads that are at a large item.
+PATIENCE = 3.0
 
 
 class _Failure:
@@ -64,7 +67,8 @@ def pipelined(
 
     Each stage and the source have a thread of their own, and a stage is at most ``ahead`` items before the next one.
     An error in any of them is raised here, after the results of the items before it. When the iterator ends, fails or
-    is closed, the threads end; closing waits until each is done with the item that it is at.
+    is closed, the threads end; closing waits until each is done with the item that it is at. An interruption (Ctrl-C)
+    waits for a few seconds only: a thread that is at a large item then goes on alone, and ends after it.
 
     Args:
         source: read in a thread.
@@ -78,6 +82,7 @@ def pipelined(
     for number, stage in enumerate(stages):
         work = (stage, channels[number], channels[number + 1])
         threads.append(Thread(target=_run, args=work, name=f"reading-stage-{number + 1}", daemon=True))
+    patience: float | None = None
     for thread in threads:
         thread.start()
     try:
@@ -85,12 +90,18 @@ def pipelined(
             if isinstance(item, _Failure):
                 raise item.error
             yield item
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException:
+        patience = PATIENCE
+        raise
     finally:
         stopping()
         for channel in channels:
             channel.close()
+        until = None if patience is None else time.monotonic() + patience
         for thread in threads:
-            thread.join()
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
 
 
 def _feed(source: Iterable[Any], out: _Channel) -> None:

@@ -3,6 +3,10 @@
 spaCy finds its component by an entry point, so that `nlp.add_pipe("gliner_adapters")` needs no import from here.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from gliner_adapters._lazy import lazy_attributes
 
 _HOMES = {
@@ -13,5 +17,10 @@ _HOMES = {
 }
 
 __all__ = ["AlignmentCounts", "ComponentSettings", "SpacyComponent", "span_score"]
+
+if TYPE_CHECKING:
+    from gliner_adapters.integrations.spacy_component import SpacyComponent
+    from gliner_adapters.integrations.spacy_settings import ComponentSettings
+    from gliner_adapters.integrations.spacy_spans import AlignmentCounts, span_score
 
 __getattr__ = lazy_attributes(__name__, _HOMES)

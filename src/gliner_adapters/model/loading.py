@@ -72,7 +72,7 @@ def load_base(
 def _download(name: str, revision: str | None, allow_pickle: bool) -> tuple[Path, str]:
     """Fetch a checkpoint's configuration, tokenizer and weights from the hub; its folder and commit."""
     patterns = ["*.json", "*.txt", "*.model", "*.safetensors"] + (["*.bin"] if allow_pickle else [])
-    hint = "Give a local folder, or `minilm-bi` or `minilm-uni`, which need no hub."
+    hint = "Give a local folder, or an embedded base such as `minilm-bi`, which needs no hub."
     folder = fetch_snapshot(name, revision, patterns, BaseModelError, hint)
     return folder, folder.name  # snapshot folders are named after their commit
 

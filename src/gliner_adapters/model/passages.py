@@ -6,9 +6,10 @@ possible, overlapping where not), so nothing is truncated; what cannot be kept i
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, groupby, pairwise
+from itertools import chain, groupby, islice, pairwise, takewhile
 
 import numpy as np
 
@@ -167,12 +168,13 @@ class Segmenter:
         edges = [0, *[b for b in breaks if b], len(lengths)] if self.segment == "sentence" else [0, len(lengths)]
         windows = []
         for start, end in pairwise(edges):
+            within = breaks[bisect_right(breaks, start) : bisect_left(breaks, end)]
             planned = plan_windows(
                 lengths[start:end],
                 self.budget,
                 max_words=self.max_words,
                 overlap=self.overlap,
-                breaks=[b - start for b in breaks if start < b < end],
+                breaks=[b - start for b in within],
             )
             windows += [Window(w.start + start, w.end + start, w.oversized) for w in planned]
         self.losses.windowed += not whole
@@ -193,8 +195,8 @@ class Segmenter:
         for passage in passages:
             most = min(self.context, (self.budget - passage.ids.size) // 2)
             window = passage.window
-            left = chain(reversed(pieces[: window.start]), reversed(before))
-            right = chain(pieces[window.end :], after)
+            left = chain((pieces[i] for i in range(window.start - 1, -1, -1)), reversed(before))
+            right = chain((pieces[i] for i in range(window.end, len(pieces))), after)
             passage.left = _joined(_within(left, most)[::-1])
             passage.right = _joined(_within(right, most))
 
@@ -207,6 +209,7 @@ class Segmenter:
 
     def _carry_gold(self, document: Document, words: Sequence[tuple[int, int]], passages: list[Passage]) -> None:
         """Entities to spans of passages; what cannot be carried is counted."""
+        ends = [p.window.end for p in passages]  # ascend, as the starts do
         for entity in document.entities:
             label = self.label_index.get(entity.label)
             if label is None:
@@ -220,7 +223,8 @@ class Segmenter:
             if last - first >= self.base.max_width:
                 self.losses.too_wide += 1
                 continue
-            holders = [p for p in passages if p.window.start <= first and last < p.window.end]
+            ending_after = islice(passages, bisect_right(ends, last), None)
+            holders = list(takewhile(lambda p, first=first: p.window.start <= first, ending_after))  # type: ignore[misc]
             self.losses.across += not holders
             for passage in holders:
                 passage.spans.append((first - passage.window.start, last - passage.window.start, label))
