@@ -27,7 +27,7 @@ export PIP_NO_INPUT := 1
 .DELETE_ON_ERROR:
 .PHONY: benchmark-context help setup mpnet demo docs test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-jobs \
-	benchmark-jobs-kills benchmark-load benchmark-memory benchmark-merged \
+	benchmark-jobs-bad-inputs benchmark-jobs-kills benchmark-jobs-memory benchmark-load benchmark-memory benchmark-merged \
 	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
 	benchmark-serving benchmark-spacy benchmark-speed benchmark-train-beside page-images documents clean
 
@@ -135,7 +135,19 @@ benchmark-jobs: $(INSTALLED) ## Measure jobs: workers against one and against th
 	$(BIN)/python -m benchmark.jobs --output benchmark/results/jobs/throughput.json $(ARGS)
 
 benchmark-jobs-kills: $(INSTALLED) ## Kill jobs, workers and nodes 200 times and compare the outputs (half an hour)
-	$(BIN)/python -m benchmark.jobs_kills --output benchmark/results/jobs/kills.json $(ARGS)
+	$(BIN)/python -m benchmark.jobs_kills --process 100 --worker 0 --node 0 \
+		--output benchmark/results/jobs/kills-process.json $(ARGS)
+	$(BIN)/python -m benchmark.jobs_kills --process 0 --worker 60 --node 0 \
+		--output benchmark/results/jobs/kills-worker.json $(ARGS)
+	$(BIN)/python -m benchmark.jobs_kills --process 0 --worker 0 --node 40 \
+		--output benchmark/results/jobs/kills-node.json $(ARGS)
+
+benchmark-jobs-bad-inputs: $(INSTALLED) ## Let jobs read every kind of bad input, fill a disk, compare engines (half an hour)
+	$(BIN)/python -m benchmark.jobs_bad_inputs --output benchmark/results/jobs/bad-inputs.json $(ARGS)
+
+benchmark-jobs-memory: $(INSTALLED) ## Watch the memory of jobs over 100,000 short documents (an hour or two)
+	for engine in local ray; do $(BIN)/python -m benchmark.jobs_memory --engine $$engine \
+		--output benchmark/results/jobs/memory-$$engine.json $(ARGS) || exit; done
 
 benchmark-merged: $(INSTALLED) ## Measure adapters with deltas, merged and unmerged, against the base
 	$(BIN)/python -m benchmark.merged --output benchmark/results/speed/merged.json $(ARGS)

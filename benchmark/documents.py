@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmark.harness.script import RESULTS, SCRIPTS, run
+from benchmark.tables import jobs
 from benchmark.tables.bases import footprint_part, low_rank_part, start_part, zero_shot_part
 from benchmark.tables.capabilities import capability_table
 from benchmark.tables.comparison import comparison_part, comparison_summary
@@ -39,7 +40,7 @@ def document_parts(results: Path = RESULTS) -> dict[str, dict[str, str]]:
     """
     runs = results.parent / "runs"
     speed = {name: _read(results / "speed" / f"{name}.json") for name in ("gliner", "training", "epochs")}
-    inference = {path.name: _read(path) for path in sorted(results.glob("speed/inference-*.json"))}
+    inference = _read_by_name(results, "speed/inference-*.json")
     zero_shot = _read_all(results / "zero-shot")
     return {
         "README.md": {
@@ -57,6 +58,12 @@ def document_parts(results: Path = RESULTS) -> dict[str, dict[str, str]]:
             "guarantees": guarantees_part(
                 _read(results / "guarantees" / "core.json"), "../benchmark/results/guarantees/core.json"
             ),
+        },
+        "docs/jobs.md": {
+            "jobs-throughput": jobs.throughput_part(_read_by_name(results, "jobs/throughput.json")),
+            "jobs-kills": jobs.kills_part(_read_by_name(results, "jobs/kills-*.json")),
+            "jobs-bad-inputs": jobs.bad_inputs_part(_read_by_name(results, "jobs/bad-inputs.json")),
+            "jobs-memory": jobs.memory_part(_read_by_name(results, "jobs/memory-*.json")),
         },
         "docs/data.md": {"formats": format_table()},
         "docs/serving.md": {"train-beside": train_beside_part(_read(results / "serving" / "train-beside.json"))},
@@ -92,6 +99,10 @@ def fill(text: str, parts: dict[str, str]) -> str:
 def _read(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
+
+
+def _read_by_name(results: Path, pattern: str) -> dict[str, dict[str, Any]]:
+    return {path.name: _read(path) for path in sorted(results.glob(pattern))}
 
 
 def _read_all(folder: Path) -> list[dict[str, Any]]:

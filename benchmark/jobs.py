@@ -16,6 +16,7 @@ import torch
 import typer
 from rich.table import Table
 
+from benchmark.harness.jobs import LABELS
 from benchmark.harness.script import Output, Rounds, finish, origin, run
 from benchmark.harness.timing import interval, middle
 from gliner_adapters import jobs
@@ -26,7 +27,6 @@ from gliner_adapters.documents import Document, write_documents
 from gliner_adapters.model import load_base
 from gliner_adapters.model.precision import Precision
 
-LABELS = (("chemical", None), ("disease", None))
 #: Citations in PubMed.
 PUBMED = 38_000_000
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,18 +19,17 @@ import torch
 import typer
 from rich.table import Table
 
+from benchmark.harness.jobs import LABELS, Bytes, bytes_of, command, counts_of, start
 from benchmark.harness.script import Output, finish, origin, run
-from benchmark.jobs import LABELS, lay_out
+from benchmark.harness.timing import middle
+from benchmark.jobs import lay_out
 from gliner_adapters import jobs
 from gliner_adapters.cli import options as o
 from gliner_adapters.jobs.heartbeat import workers as working
 
-Bytes = dict[str, bytes]
-
-
-def bytes_of(out: Path) -> Bytes:
-    """All outputs of a job."""
-    return {file.name: file.read_bytes() for file in sorted((out / "outputs").iterdir())}
+#: Inputs at most that are done between two kills, and seconds at most from the last of them to the kill. An input at
+#: which a process died is read in a child: what never got past that would see a job's first inputs only.
+INPUTS, DELAY = 4, 1.0
 
 
 class Tally:
@@ -41,8 +38,14 @@ class Tally:
     def __init__(self, expected: Bytes, records: dict[str, tuple[int, int, int]]) -> None:
         self.expected, self.records = expected, records
         self.kills = {"process": 0, "process, at a commit": 0, "worker": 0, "node": 0}
+        self.done_when_killed: list[int] = []
         self.jobs = 0
         self.differing: list[str] = []
+
+    def killed(self, what: str, out: Path) -> None:
+        """Count a kill, and how many inputs of its job were done then."""
+        self.kills[what] += 1
+        self.done_when_killed.append(done_inputs(out))
 
     def ended(self, out: Path, code: int) -> None:
         """Look at a job that has ended.
@@ -58,29 +61,15 @@ class Tally:
             self.differing.append("; ".join(problems) or f"{out.name}: other bytes or counts")
 
 
-def counts_of(out: Path) -> dict[str, tuple[int, int, int]]:
-    """Documents in, out and failed of each input."""
-    records = jobs.JobFolder(out).all_records()
-    return {name: (r.documents_in, r.documents_out, r.documents_failed) for name, r in records.items()}
+def done_inputs(out: Path) -> int:
+    """How many inputs of a job are done."""
+    return sum(1 for _ in jobs.JobFolder(out).records.glob("*.json"))
 
 
-def command(out: Path, inputs: Path, base: str, *more: str) -> list[str]:
-    """The job on a command line."""
-    asked = [part for name, _ in LABELS for part in ("-l", name)]
-    line = [sys.executable, "-m", "gliner_adapters", "job", "run", str(out), "-i", str(inputs), "--base", base]
-    return [*line, *asked, "--precision", "bf16", "--quiet", *more]
-
-
-def start(line: list[str]) -> subprocess.Popen[bytes]:
-    """A job in a process of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-
-
-def writing(out: Path) -> bool:
-    """Whether a file of the folder is being written."""
+def being_written(out: Path) -> set[str]:
+    """Files of the folder that are being written, and those that were when a process died."""
     places = (out / "outputs", out / "records")
-    return any(each.name.startswith(".") for place in places if place.is_dir() for each in os.scandir(place))
+    return {each.name for place in places if place.is_dir() for each in os.scandir(place) if each.name.startswith(".")}
 
 
 def kill_processes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, chance: random.Random) -> None:
@@ -90,18 +79,22 @@ def kill_processes(tally: Tally, folder: Path, inputs: Path, base: str, kills: i
         out = folder / f"process{number}"
         number += 1
         while True:
-            process = start(command(out, inputs, base))
+            left, enough = being_written(out), done_inputs(out) + chance.randint(0, INPUTS)
+            process = start(command(out, [inputs], base))
             at_commit = chance.random() < 0.5
-            while process.poll() is None and not any((out / ".attempts").glob("*.json")):
+            job = jobs.JobFolder(out)
+            while process.poll() is None and process.pid not in {state.pid for state in working(job)}:
                 time.sleep(0.02)  # what is tried here is not importing
-            time.sleep(chance.uniform(0, 2.5))
-            while at_commit and process.poll() is None and not writing(out):
+            while process.poll() is None and done_inputs(out) < enough:
+                time.sleep(0.02)
+            time.sleep(chance.uniform(0, DELAY))
+            while at_commit and process.poll() is None and not being_written(out) - left:
                 time.sleep(0.0005)
             if process.poll() is None and done < kills:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 done += 1
-                tally.kills["process, at a commit" if at_commit else "process"] += 1
+                tally.killed("process, at a commit" if at_commit else "process", out)
                 continue
             break
         tally.ended(out, process.wait())
@@ -113,21 +106,44 @@ def kill_workers(tally: Tally, folder: Path, inputs: Path, base: str, kills: int
     while done < kills:
         out = folder / f"workers{number}"
         number += 1
-        process = start(command(out, inputs, base, "--workers", "2"))
-        job, hit = jobs.JobFolder(out), set()
+        process = start(command(out, [inputs], base, "--workers", "2"))
+        job, lives = jobs.JobFolder(out), dict[int, Life]()
         while process.poll() is None:
-            time.sleep(chance.uniform(0.1, 1.5))
+            time.sleep(0.02)
             for state in working(job):
-                if state.pid not in hit and done < kills:
-                    hit.add(state.pid)
-                    try:
-                        os.kill(state.pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        continue
+                life = lives.setdefault(state.pid, Life(chance.randint(0, INPUTS), chance.uniform(0, DELAY)))
+                if done < kills and life.over(state.input) and is_worker(state.pid):
+                    os.kill(state.pid, signal.SIGKILL)
                     done += 1
-                    tally.kills["worker"] += 1
-                    break
+                    tally.killed("worker", out)
         tally.ended(out, process.returncode)
+
+
+class Life:
+    """A worker's: so many inputs, and so long at the next one."""
+
+    def __init__(self, inputs: int, delay: float) -> None:
+        self._inputs, self._delay = inputs, delay
+        self._seen: set[str] = set()
+        self._end: float | None = None
+
+    def over(self, at: str) -> bool:
+        """Whether it ends now, at an input; it does so once."""
+        self._seen.add(at)
+        if self._end is None and len(self._seen) > self._inputs:
+            self._end = time.monotonic() + self._delay
+        if self._end is None or time.monotonic() < self._end:
+            return False
+        self._end = float("inf")
+        return True
+
+
+def is_worker(pid: int) -> bool:
+    """Whether a process is there and a worker, and not the child of one: whose death would tell of its input."""
+    try:
+        return b"ray::" in Path("/proc", str(pid), "cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def kill_nodes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, chance: random.Random) -> None:
@@ -140,16 +156,17 @@ def kill_nodes(tally: Tally, folder: Path, inputs: Path, base: str, kills: int, 
         number += 1
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
         nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
-        process = start(command(out, inputs, base, "--workers", "3", "--ray-address", cluster.address))
-        job, next_kill = jobs.JobFolder(out), time.monotonic()
+        process = start(command(out, [inputs], base, "--workers", "3", "--ray-address", cluster.address))
+        job, enough = jobs.JobFolder(out), 0
         while process.poll() is None:
             time.sleep(0.1)
-            if done < kills and time.monotonic() > next_kill and working(job):
+            if done < kills and done_inputs(out) >= enough and working(job):
+                time.sleep(chance.uniform(0, DELAY))
                 cluster.remove_node(nodes.pop(chance.randrange(len(nodes))), allow_graceful=False)
                 done += 1
-                tally.kills["node"] += 1
+                tally.killed("node", out)
                 nodes.append(cluster.add_node(num_cpus=1))
-                next_kill = time.monotonic() + chance.uniform(1, 6)
+                enough = done_inputs(out) + chance.randint(0, INPUTS)
         cluster.shutdown()
         tally.ended(out, process.returncode)
 
@@ -186,6 +203,7 @@ def measure_kills(
         "files": files,
         "documents_in_each": documents,
         "kills": tally.kills,
+        "inputs_done_when_killed": middle(tally.done_when_killed, 1) if tally.done_when_killed else None,
         "jobs": tally.jobs,
         "differing": tally.differing,
         "seconds": round(time.monotonic() - since),

@@ -1,4 +1,4 @@
-"""What this process holds of the machine's memory."""
+"""What a process holds of the machine's memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import resource
 from pathlib import Path
 
 
-def resident_mb() -> float:
-    """What the process holds at this moment (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+def resident_mb(process: int | None = None) -> float:
+    """What a process, by default this one, holds at this moment (Linux).
+
+    Raises:
+        OSError: there is no such process.
+    """
+    file = Path("/proc") / ("self" if process is None else str(process)) / "statm"
+    pages = int(file.read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize() / 2**20
