@@ -35,9 +35,8 @@ from gliner_adapters.pretraining.recipe import Recipe
 from gliner_adapters.training.losses import span_targets
 
 #: Groups share a pass where the longest text of one is at most so many times that of another. A pass is thousands of
-#: small operations, and to start them takes a GPU's host longer than padding takes the GPU; but a group of sentences
-#: that is padded to the length of windows takes several times the memory.
-ALIKE = 3.0
+#: small operations, and to start them takes a GPU's host longer than padding takes the GPU.
+ALIKE = 64.0
 #: Steps that are laid out before they are needed.
 AHEAD = 6
 
