@@ -183,8 +183,10 @@ def identity(folder: Path, inputs: Path, base: str, whole: Path) -> list[dict[st
     rows = []
     for number, (way, options) in enumerate(WAYS.items()):
         out = whole if not options else folder / f"way{number}"
-        code = finished(command(out, [inputs / "*"], base, *options), confined()).code
-        rows.append(_compared(way, out, [code], expected))
+        ended = finished(command(out, [inputs / "*"], base, *options), confined())
+        rows.append(_compared(way, out, [ended.code], expected))
+        if ended.code:
+            rows[-1]["said"] = ended.said.splitlines()[-5:]
     out = folder / "shards"
     shards = [
         start(command(out, [inputs / "*"], base, "--shard", f"{each}/{SHARDS}"), preexec_fn=confined())
