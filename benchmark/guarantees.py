@@ -32,7 +32,7 @@ from rich.table import Table
 from benchmark.harness.script import SCRIPTS, Output, finish, origin, run
 from gliner_adapters.adapters import AdapterConfig, TrainedAdapter, load_adapter, save_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE, WEIGHTS_FILE
-from gliner_adapters.api import RUN_FOLDER, shipped_bytes
+from gliner_adapters.api.files import RUN_FOLDER, shipped_bytes
 from gliner_adapters.cli import options as o
 from gliner_adapters.comparison.measures import span_logits
 from gliner_adapters.documents import Document

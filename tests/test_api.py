@@ -14,7 +14,9 @@ import gliner_adapters as ga
 from adapters.helpers import Tiny, trained_adapter
 from gliner_adapters import provenance
 from gliner_adapters.adapters import load_adapter, save_adapter
-from gliner_adapters.api import adapt, draw, evaluate, shipped_bytes
+from gliner_adapters.api import adapt, evaluate
+from gliner_adapters.api.adapting import draw
+from gliner_adapters.api.files import shipped_bytes
 from gliner_adapters.documents import Document, write_documents
 from gliner_adapters.errors import ConfigError, DataError, StorageError
 from gliner_adapters.locking import locked

@@ -5,19 +5,7 @@ from __future__ import annotations
 import gliner_adapters._imports  # noqa: F401 - first, for what it imports faster
 
 # isort: split
-from gliner_adapters.api.adapting import FEWEST_TO_PART, HOLD_OUT, adapt, draw, unfinished
+from gliner_adapters.api.adapting import FEWEST_TO_PART, HOLD_OUT, adapt
 from gliner_adapters.api.evaluating import Evaluation, evaluate
-from gliner_adapters.api.files import RUN_FOLDER, packages_of, shipped_bytes
 
-__all__ = [
-    "FEWEST_TO_PART",
-    "HOLD_OUT",
-    "RUN_FOLDER",
-    "Evaluation",
-    "adapt",
-    "draw",
-    "evaluate",
-    "packages_of",
-    "shipped_bytes",
-    "unfinished",
-]
+__all__ = ["FEWEST_TO_PART", "HOLD_OUT", "Evaluation", "adapt", "evaluate"]

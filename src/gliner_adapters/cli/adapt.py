@@ -64,7 +64,7 @@ def adapt(
     gliner-adapters adapt --corpus sample --method lora+heads --option rank=8 -o my-adapter
     """
     from gliner_adapters.api import adapt as run
-    from gliner_adapters.api import shipped_bytes
+    from gliner_adapters.api.files import shipped_bytes
     from gliner_adapters.model import load_base
     from gliner_adapters.training import Reporter
 

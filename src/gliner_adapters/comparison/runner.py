@@ -29,7 +29,9 @@ from filelock import FileLock, Timeout
 
 from gliner_adapters.adapters import TrainedAdapter, load_adapter, save_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE
-from gliner_adapters.api import adapt, evaluate, packages_of, shipped_bytes, unfinished
+from gliner_adapters.api import adapt, evaluate
+from gliner_adapters.api.adapting import unfinished
+from gliner_adapters.api.files import packages_of, shipped_bytes
 from gliner_adapters.comparison.found import write_found
 from gliner_adapters.comparison.measures import MEASURES, Measure
 from gliner_adapters.comparison.plan import PlannedBase

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gliner_adapters.api import draw
+from gliner_adapters.api.adapting import draw
 from gliner_adapters.corpora import Corpus
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import ConfigError

@@ -59,7 +59,8 @@ def _train(folder: Path, job: Job, progress: ProgressFile) -> None:
 
     from gliner_adapters.adapters import load_adapter
     from gliner_adapters.adapters.config import CONFIG_FILE
-    from gliner_adapters.api import adapt, unfinished
+    from gliner_adapters.api import adapt
+    from gliner_adapters.api.adapting import unfinished
     from gliner_adapters.corpora import Corpus
     from gliner_adapters.documents import read_documents
     from gliner_adapters.model import load_base
