@@ -246,7 +246,16 @@ def measure(
             "full_disk": without_room(folder, places[0], base, whole),
             "identity": {"kinds": [kind.name for kind in light], "ways": identity(folder, places[0], base, whole)},
         }
-    return {**result, "amiss": amiss(result), **origin(torch.device("cpu"))}
+    return {**_without(result, f"{folder}/"), "amiss": amiss(result), **origin(torch.device("cpu"))}
+
+
+def _without(told: Any, path: str) -> Any:
+    """A result whose texts do not name a folder that was there for the measuring alone."""
+    if isinstance(told, dict):
+        return {name: _without(each, path) for name, each in told.items()}
+    if isinstance(told, list):
+        return [_without(each, path) for each in told]
+    return told.replace(path, "") if isinstance(told, str) else told
 
 
 def amiss(result: dict[str, Any]) -> list[str]:

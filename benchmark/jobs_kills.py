@@ -19,7 +19,7 @@ import torch
 import typer
 from rich.table import Table
 
-from benchmark.harness.jobs import LABELS, Bytes, bytes_of, command, counts_of, start
+from benchmark.harness.jobs import LABELS, PRECISION, Bytes, bytes_of, command, counts_of, start
 from benchmark.harness.script import Output, finish, origin, run
 from benchmark.harness.timing import middle
 from benchmark.jobs import lay_out
@@ -191,7 +191,7 @@ def measure_kills(
         inputs.mkdir()
         lay_out(inputs, "bc5cdr-pubtator", data_dir, files, documents)
         whole = folder / "whole"
-        settings = jobs.JobSettings(base=base, labels=LABELS, precision="bf16")
+        settings = jobs.JobSettings(base=base, labels=LABELS, precision=PRECISION)
         jobs.run(whole, [str(inputs)], settings)
         tally = Tally(bytes_of(whole), counts_of(whole))
         ways = {"process": kill_processes, "worker": kill_workers, "node": kill_nodes}

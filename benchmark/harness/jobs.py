@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gliner_adapters import jobs
+from gliner_adapters.model.precision import precision_on
 
 #: What jobs look for.
 LABELS = (("chemical", None), ("disease", None))
+#: What the processor does faster.
+PRECISION = precision_on(torch.device("cpu"), "auto")
 #: Linux: to give up a capability for good, and the two by which root reads every file.
 _GIVE_UP, _READ_ALL = 24, (1, 2)
 
@@ -39,11 +44,11 @@ class Ended:
 
 
 def command(out: Path, inputs: Sequence[str | Path], base: str, *more: str) -> list[str]:
-    """`job run` with bf16, for the two labels."""
+    """`job run` for the two labels."""
     given = [part for each in inputs for part in ("-i", str(each))]
     asked = [part for name, _ in LABELS for part in ("-l", name)]
     line = [sys.executable, "-m", "gliner_adapters", "job", "run", str(out), *given, "--base", base]
-    return [*line, *asked, "--precision", "bf16", "--quiet", *more]
+    return [*line, *asked, "--precision", PRECISION, "--quiet", *more]
 
 
 def start(line: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:

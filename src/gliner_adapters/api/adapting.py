@@ -83,6 +83,7 @@ def adapt(
     run_folder = folder / RUN_FOLDER
     corpus = corpus if isinstance(corpus, Corpus) else load_corpus(corpus, data_dir=data_dir)
     base = base if isinstance(base, Base) else load_base(base)
+    config = config.on(base.device)  # what is recorded is what ran
     # With several processes each runs this function: all check before the first one writes, and all train.
     state = PartialState(cpu=base.device.type == "cpu")
     if state.is_main_process:

@@ -21,6 +21,7 @@ from gliner_adapters.comparison.specs import RunSpec
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.methods import attach
 from gliner_adapters.model import Base
+from gliner_adapters.model.precision import precision_on
 
 
 def untimed(folder: Path) -> list[FinishedRun]:
@@ -69,7 +70,7 @@ def _time(run: FinishedRun, spec: RunSpec, base: Base, data_dir: Path | None) ->
     model = describe(
         fresh, base, threshold=run.metrics["threshold"], segment=training.segment, context=training.context
     )
-    measured = {"weights": "fresh", **latency(model, corpus, spec.training.precision)}
+    measured = {"weights": "fresh", **latency(model, corpus, precision_on(base.device, training.precision))}
     write_measure(run.folder, "latency", run.metrics, measured, base)
     ratio: float = measured["ratio"]
     return ratio

@@ -48,6 +48,7 @@ from gliner_adapters.evaluation import keep_labels
 from gliner_adapters.locking import locked
 from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.devices import find_device
+from gliner_adapters.model.precision import precision_on
 from gliner_adapters.provenance import provenance
 from gliner_adapters.storage import write_json
 from gliner_adapters.training import FeatureStore
@@ -148,7 +149,7 @@ def _execute(
     metrics = _read(folder / METRICS_FILE)
     for measure in _missing(spec, folder):
         trained = load_adapter(folder / ADAPTER_FOLDER, base)
-        measured = MEASURES[measure](trained, corpus, data_dir, spec.training.precision)
+        measured = MEASURES[measure](trained, corpus, data_dir, precision_on(base.device, spec.training.precision))
         write_measure(folder, measure, metrics, measured, base)
     return metrics
 
@@ -185,7 +186,7 @@ def _train_and_score(spec: RunSpec, folder: Path, base: Base, corpus: Corpus, st
             store=store,
         )
     trained = load_adapter(adapter, base)
-    result = evaluate(trained, corpus, precision=spec.training.precision)
+    result = evaluate(trained, corpus, precision=precision_on(base.device, spec.training.precision))
     labels = [label.name for label in corpus.labels]
     write_found(folder / PREDICTIONS_FILE, keep_labels(result.predictions, labels))
     metrics = {"name": spec.name, "digest": spec.digest, "limit": spec.limit, **result.record}

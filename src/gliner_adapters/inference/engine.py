@@ -32,7 +32,7 @@ from gliner_adapters.model.decode import Span, greedy
 from gliner_adapters.model.encode import Encoded
 from gliner_adapters.model.parts import TextEncoder
 from gliner_adapters.model.passages import Passage
-from gliner_adapters.model.precision import Precision, autocast
+from gliner_adapters.model.precision import Precision, autocast, warn_if_slow
 from gliner_adapters.runtimes import Runtime, prepare
 
 #: Words whose vectors are kept for adapters with heads of their own before these are loaded.
@@ -117,6 +117,7 @@ class Engine:
     ) -> None:
         self.base = base
         self.precision = precision
+        warn_if_slow(base.device, precision)
         self.runtime = runtime
         self.load = load
         self.max_passages = max_passages

@@ -3,11 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from typing import Literal
 
 import torch
 
 Precision = Literal["fp32", "bf16"]
+
+
+class SlowPrecisionWarning(UserWarning):
+    """A precision was asked for that the processor has to work out in software."""
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 matrices itself: most GPUs, processors with AVX512-BF16, AMX or Arm's."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    # oneDNN's answer is yes for every AVX512, but of these only some have the instructions.
+    if torch.backends.cpu.get_cpu_capability().startswith("AVX"):
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    return True
+
+
+def precision_on(device: torch.device, precision: Literal["auto", "fp32", "bf16"]) -> Precision:
+    """The precision that is meant on a device: ``"auto"`` is bfloat16 where the device has it, else float32."""
+    if precision == "auto":
+        return "bf16" if has_bf16(device) else "fp32"
+    return precision
+
+
+def warn_if_slow(device: torch.device, precision: Precision) -> None:
+    """Say, once in a process, that a precision is worked out in software.
+
+    Warns:
+        SlowPrecisionWarning: bfloat16 on a device that does not have it.
+    """
+    if precision == "bf16" and not has_bf16(device):
+        warnings.warn(
+            "this processor has no bfloat16 instructions (AVX512-BF16, AMX), so bf16 is much slower than fp32 here",
+            SlowPrecisionWarning,
+            stacklevel=1,  # one place, however many ask: a warning is shown once for each
+        )
 
 
 def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[object]:

@@ -17,7 +17,7 @@ from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base
 from gliner_adapters.model.encode import encode_text, label_vectors
 from gliner_adapters.model.fingerprint import fingerprint
-from gliner_adapters.model.precision import autocast
+from gliner_adapters.model.precision import autocast, precision_on, warn_if_slow
 from gliner_adapters.model.score import score_spans
 from gliner_adapters.pretraining.data import Source
 from gliner_adapters.pretraining.drawing import plan_steps
@@ -76,6 +76,8 @@ class PretrainingLoop:
     ) -> None:
         self.base, self.adapter, self.sources, self.recipe = base, adapter, sources, recipe
         self.config, self.reporter = config, reporter
+        self.precision = precision_on(base.device, config.precision)
+        warn_if_slow(base.device, self.precision)
         self.plan = plan_steps(sources, recipe, config.seed)
         self.make_work = WorkMaker(base, sources, recipe, config.seed)
         self.checkpoints = Checkpoints(folder, self._key())
@@ -153,7 +155,7 @@ class PretrainingLoop:
     def backward(self, work: Work) -> Tensor:
         """Loss and gradient of one pass, weighed so that a step's groups sum to the mean over its sentences."""
         base = self.base
-        with autocast(base.device, self.config.precision):
+        with autocast(base.device, self.precision):
             parts = self.adapter.parts(base.parts)
             encoded = encode_text(parts.text_encoder, work.batch, base.config.subtoken_pooling)
             labels = label_vectors(parts, work.labels, encoded.labels)

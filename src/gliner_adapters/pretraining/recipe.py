@@ -142,6 +142,7 @@ class RecipeTraining(Optimisation):
 
     warmup: float = Field(0.05, ge=0, le=1, description="Share of the steps over which learning rates rise.")
     loss: Literal["bce", "focal"] = Field("bce", description="Loss over spans and known labels.")
+    precision: Literal["auto", "fp32", "bf16"] = Field("bf16", description="Arithmetic of training.")
 
     def config(self, **changes: Any) -> TrainingConfig:
         """As the configuration that the optimiser and the loss read."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Optimisation(BaseModel):
@@ -24,7 +27,9 @@ class Optimisation(BaseModel):
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
     focal_alpha: float = Field(0.75, gt=0, lt=1, description="Weight of positive spans in the focal losses.")
     focal_gamma: float = Field(2.0, ge=0, description="How strongly the focal losses turn to hard spans.")
-    precision: Literal["fp32", "bf16"] = Field("bf16", description="Arithmetic of training and evaluation.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="Arithmetic of training and evaluation; auto: bf16 where the device has it, else fp32."
+    )
     seed: int = Field(1, ge=0, description="Seed of batches, dropout and initialisation.")
     checkpoint_steps: int = Field(200, ge=1, description="Steps between checkpoints.")
 
@@ -54,3 +59,9 @@ class TrainingConfig(Optimisation):
         0, ge=0, description="Sub-tokens of neighbouring text, at most, that are read on either side of a passage."
     )
     cache_features: bool = Field(True, description="Compute frozen word vectors once, where the method allows it.")
+
+    def on(self, device: torch.device) -> TrainingConfig:
+        """The configuration with the precision that is meant on a device in place of ``"auto"``."""
+        from gliner_adapters.model.precision import precision_on  # the command line reads this module for its options
+
+        return self.model_copy(update={"precision": precision_on(device, self.precision)})

@@ -23,6 +23,7 @@ from gliner_adapters.errors import ConfigError
 from gliner_adapters.inference import Engine
 from gliner_adapters.methods import Adapter
 from gliner_adapters.model import Base
+from gliner_adapters.model.precision import precision_on
 from gliner_adapters.training.averaging import MovingAverage
 from gliner_adapters.training.checkpoints import Checkpoints, Progress
 from gliner_adapters.training.config import TrainingConfig
@@ -58,7 +59,9 @@ class Trainer:
         on_evaluation: Hook | None = None,
         store: FeatureStore | None = None,
     ) -> None:
+        config = config.on(base.device)
         self.base, self.adapter, self.config, self.folder, self.reporter = base, adapter, config, folder, reporter
+        self.precision = precision_on(base.device, config.precision)
         self.on_evaluation, self.store = on_evaluation, store
         set_head_dropout(adapter, config.head_dropout)
         if base.device.type == "cuda":  # dropout's generator and the memory's meter are those of the current device
@@ -77,7 +80,7 @@ class Trainer:
         # Gold and predictions are paired by id; a user's documents may have none, or the same one twice.
         self.devel = [replace(document, id=str(i)) for i, document in enumerate(devel_documents)]
         self.devel_passages = segmenter_of(base, adapter, config).passages(self.devel)
-        self.engine = Engine(base, config.precision, max_tokens=config.max_tokens)
+        self.engine = Engine(base, self.precision, max_tokens=config.max_tokens)
         source = source_of(base, adapter, config)
         self.overhead = source.profile.reserve + (
             0 if source.profile.prompt is None else source.profile.prompt.ids.size
@@ -105,9 +108,7 @@ class Trainer:
     def prepared(self, optimiser: torch.optim.AdamW) -> tuple[nn.Module, torch.optim.AdamW]:
         """Word vectors cached where they never change; the module and its optimiser, ready for :meth:`step`."""
         self._fill_caches()
-        module, optimiser = self.accelerator.prepare(
-            TrainingModule(self.base, self.adapter, self.config.precision), optimiser
-        )
+        module, optimiser = self.accelerator.prepare(TrainingModule(self.base, self.adapter, self.precision), optimiser)
         return module, optimiser
 
     def run(self, *, resume: bool) -> TrainingResult:
