@@ -1,7 +1,7 @@
 """How fast a job is: one worker against the annotator alone, two workers against one; and what all of PubMed takes.
 
-Abstracts of a corpus are laid out in files of equal size. Loading is left out: documents a second are counted from the
-moment at which every worker has ended its first input.
+Abstracts of a corpus are laid out in files of equal size. Loading is left out: time is taken from the end of the
+first input, and as many inputs as there are workers are not counted.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def job_rate(inputs: Path, settings: jobs.JobSettings, workers: int) -> float:
         problems = jobs.verify(folder)
     if problems:
         raise RuntimeError("\n".join(problems))
-    (begin, before), (end, after) = seen[workers - 1], seen[-workers]  # both ends have workers that are idle
-    return (after - before) / (end - begin)
+    # The other workers have a part of their first input to do yet; what idles at the end is a job's own idling.
+    return (seen[-1][1] - seen[workers - 1][1]) / (seen[-1][0] - seen[0][0])
 
 
 def stream_rate(base: str, documents: list[Document], precision: Precision) -> float:
