@@ -32,6 +32,8 @@ from typing import Any
 
 import pytest
 
+from warm import run_warm
+
 PROJECT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [
     PROJECT / "README.md",
@@ -54,6 +56,8 @@ _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<language>[\w-]*)")
 _MARK = re.compile(r"<!-- not run: (?P<reason>.+) -->")
 _FILE = re.compile(r"# (?P<name>[\w-]+\.toml)")
 _INLINE = re.compile(r"`((?:gliner-adapters|python -m benchmark\.\w+)(?: [^`]*)?)`")
+#: What a shell is needed for.
+_SHELL = re.compile(r"[|&;<>$`*?~(){}\[\]\n]")
 _REDIRECTION = re.compile(r"[<>]+&?|&>")
 
 
@@ -194,10 +198,14 @@ def missing_names(code: str) -> list[str]:
 
 def run_command(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a shell line in a folder, without standard input and without a terminal."""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src"), "NO_COLOR": "1", "COLUMNS": "120"}
+    if command.startswith(f"{PROGRAM} ") and not _SHELL.search(command):
+        line = [sys.executable, "-m", "gliner_adapters", *shlex.split(command)[1:]]
+        return run_warm(line, folder=folder, environment=environment, timeout=SECONDS, together=True)
     return subprocess.run(
         ["bash", "-c", _PRELUDE + command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(PROJECT / "src"), "NO_COLOR": "1", "COLUMNS": "120"},
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import test_readme
+from warm import run_warm
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((PROJECT / "examples" / "notebooks").glob("*.ipynb"))
@@ -25,22 +26,14 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 def run(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a notebook by itself, for it may register techniques; in an empty folder, without network or terminal."""
     folder.mkdir(exist_ok=True)
-    return subprocess.run(
-        [sys.executable, str(RUNNER), str(path)],
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(PROJECT / "src"),
-            "TMPDIR": str(folder),
-            "OMP_NUM_THREADS": "1",
-            "HF_HUB_OFFLINE": "1",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT / "src"),
+        "TMPDIR": str(folder),
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    return run_warm([sys.executable, RUNNER, path], folder=folder, environment=environment, timeout=SECONDS)
 
 
 def cells(path: Path, kind: str) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from bases import TEXTS, TinyBase
 from gliner_adapters.documents import Document, write_documents
 from gliner_adapters.jobs import JobSettings
+from warm import run_warm
 
 Tiny = Callable[[str], TinyBase]
 LABELS = (("chemical", None), ("disease", None))
@@ -53,6 +54,8 @@ def start(line: list[str], **options: Any) -> subprocess.Popen[str]:
 
 
 def finished(line: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    if not options:
+        return run_warm(line, environment=environment())
     return subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=300, check=False, **options)
 
 

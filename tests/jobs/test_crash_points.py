@@ -12,7 +12,7 @@ import pytest
 
 from gliner_adapters.documents import Document, write_documents
 from gliner_adapters.jobs import JobFolder, JobSettings, run, status, verify
-from jobs.conftest import bytes_of, command, environment, finished
+from jobs.conftest import bytes_of, command, finished
 
 #: Runs a job in which the system ends the process right before its N-th sync, renaming or removal.
 #: Nothing of ours is replaced, only what the system does for us.
@@ -50,8 +50,7 @@ def begun(tmp_path: Path, settings: JobSettings) -> tuple[Path, dict[str, bytes]
 
 
 def kill_at(out: Path, number: int) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-c", KILLED_AT, str(number), str(out)]
-    return subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=300, check=False)
+    return finished([sys.executable, "-c", KILLED_AT, str(number), str(out)])
 
 
 @pytest.mark.slow

@@ -41,6 +41,8 @@ from gliner_adapters.errors import (
     StorageError,
 )
 
+#: Exit code after Ctrl-C.
+INTERRUPTED = 130
 EXIT_CODES: dict[type[GlinerAdaptersError], int] = {
     ConfigError: 2,
     DataError: 3,
@@ -119,7 +121,11 @@ def run_app(app: typer.Typer, name: str) -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
     except KeyboardInterrupt:
-        _end_at_once("interrupted", 130)
+        _end_at_once("interrupted", INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # what typer makes of Ctrl-C within a verb
+            _end_at_once("interrupted", INTERRUPTED)
+        raise
     except Terminated:
         _end_at_once("terminated", 143)
 
