@@ -16,48 +16,100 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _IMPORTED = ["gliner", "gliner_adapters.cli", "gliner_adapters.api", "gliner_adapters.jobs"]
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(_IMPORTED)
 
 
-def run_warm(
-    line: Sequence[str | Path],
-    *,
-    folder: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-    timeout: float = 300,
-    together: bool = False,
-) -> subprocess.CompletedProcess[str]:
-    """What :func:`subprocess.run` gives for a Python command line, without standard input.
+class WarmProcess:
+    """What :class:`subprocess.Popen` is for a Python command line, without standard input.
 
     Args:
         line: ``[sys.executable, "-m", MODULE, ...]``, ``[sys.executable, "-c", CODE, ...]``, or with a script's path.
         folder: where it runs; the present one if not given.
         environment: all of it; the present one if not given.
-        timeout: seconds after which it is killed.
         together: errors are put into the output, as ``stderr=subprocess.STDOUT`` does.
+        errors: the file that errors are put into.
+    """
+
+    def __init__(
+        self,
+        line: Sequence[str | Path],
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        together: bool = False,
+        errors: Path | None = None,
+    ) -> None:
+        program, how, *arguments = self.line = list(map(str, line))
+        assert program == sys.executable, line
+        what = arguments.pop(0) if how in ("-m", "-c") else how
+        self._place = tempfile.TemporaryDirectory()
+        self._said = [Path(self._place.name, "out"), errors or Path(self._place.name, "err")]
+        for each in self._said:
+            each.touch()
+        said = [str(self._said[0])] * 2 if together else list(map(str, self._said))
+        given = (how, what, arguments, str(folder or Path.cwd()), dict(environment or os.environ), said)
+        self._process = _context.Process(target=_child, args=given)
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid: int = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, or ``None`` while it runs; the signal that ended it as a negative number."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """The same."""
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not come.
+        """
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired(self.line, timeout or 0)
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Wait for its end; what it has printed."""
+        self.wait(timeout)
+        out, err = (each.read_text(encoding="utf-8") for each in self._said)
+        return out, err
+
+
+def run_warm(line: Sequence[str | Path], *, timeout: float = 300, **options: Any) -> subprocess.CompletedProcess[str]:
+    """What :func:`subprocess.run` is, in such a process.
+
+    Args:
+        line: see :class:`WarmProcess`.
+        timeout: seconds after which it is killed.
+        options: see there.
 
     Raises:
         subprocess.TimeoutExpired: it was killed.
     """
-    program, how, *arguments = map(str, line)
-    assert program == sys.executable, line
-    what = arguments.pop(0) if how in ("-m", "-c") else how
-    with tempfile.TemporaryDirectory() as place:
-        said = [Path(place, name) for name in ("out", "out" if together else "err")]
-        given = (how, what, arguments, str(folder or Path.cwd()), dict(environment or os.environ), list(map(str, said)))
-        process = _context.Process(target=_child, args=given)
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-            raise subprocess.TimeoutExpired(list(map(str, line)), timeout)
-        out, err = (each.read_text(encoding="utf-8") if each.exists() else "" for each in said)
-        err = "" if together else err
-    return subprocess.CompletedProcess(list(line), process.exitcode, out, err)
+    process = WarmProcess(line, **options)
+    try:
+        out, err = process.communicate(timeout)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.line, process.wait(), out, err)
 
 
 def _child(

@@ -14,7 +14,7 @@ import pytest
 from bases import TEXTS, TinyBase
 from gliner_adapters.documents import Document, write_documents
 from gliner_adapters.jobs import JobSettings
-from warm import run_warm
+from warm import WarmProcess, run_warm
 
 Tiny = Callable[[str], TinyBase]
 LABELS = (("chemical", None), ("disease", None))
@@ -47,10 +47,8 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def start(line: list[str], **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), **options
-    )
+def start(line: list[str]) -> WarmProcess:
+    return WarmProcess(line, environment=environment())
 
 
 def finished(line: list[str], **options: Any) -> subprocess.CompletedProcess[str]:

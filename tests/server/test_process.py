@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from gliner_adapters.annotate import Annotator, Request
 from gliner_adapters.cli import app
 from gliner_adapters.documents import Document
 from gliner_adapters.errors import AdapterError, ConfigError
+from warm import WarmProcess
 
 LONG = "Aspirin-induced asthma was treated with prednisone in 12 patients. " * 1500
 
@@ -31,13 +31,8 @@ class Server:
 
     def __init__(self, log: Path, *arguments: str, **environment: str) -> None:
         self.log = log
-        with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gliner_adapters", "serve", "--port", "0", *arguments],
-                stdin=subprocess.DEVNULL,
-                stderr=errors,
-                env={**os.environ, **environment},
-            )
+        line = [sys.executable, "-m", "gliner_adapters", "serve", "--port", "0", *arguments]
+        self.process = WarmProcess(line, environment={**os.environ, **environment}, errors=log)
         until = time.monotonic() + 120
         while "listening on " not in log.read_text():
             assert self.process.poll() is None, log.read_text()
