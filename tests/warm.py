@@ -2,7 +2,7 @@
 
 Most of what a command takes here is the import of torch, transformers and gliner. A server of the standard library's
 ``forkserver`` imports them once for each process of the tests; what runs in a fork of it has its own arguments, folder,
-environment and output, and ends as it would. What is about imports, signals or limits of a process takes a real one.
+environment and output, and ends as it would. What is about imports or limits of a process takes a real one.
 """
 
 from __future__ import annotations
