@@ -19,7 +19,7 @@ def has_bf16(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 matrices itself: most GPUs, processors with AVX512-BF16, AMX or Arm's."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         return False
     # oneDNN's answer is yes for every AVX512, but of these only some have the instructions.
     if torch.backends.cpu.get_cpu_capability().startswith("AVX"):
