@@ -107,7 +107,8 @@ class Checkpoints:
         if content.pop("key") != self.key:
             raise ConfigError(
                 f"the checkpoint in {self.folder} belongs to a run with other data, labels, base or options; "
-                "repeat the options of that run, or start anew with --overwrite"
+                "repeat the options of that run (begun on another processor, give its --precision by name), or start "
+                "anew with --overwrite"
             )
         restore_tensors(adapter, load_file(folder / "adapter.safetensors"))
         _restore_optimiser(optimiser, load_file(folder / "optimiser.safetensors"))
