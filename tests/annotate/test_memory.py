@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.helpers import Tiny
 from gliner_adapters._memory import KERNELS, return_free_memory
 
 
@@ -37,3 +38,18 @@ def test_free_memory_goes_back() -> None:
         pytest.skip("a C library without malloc_trim")
     assert resident() < full - 50_000_000
     assert last is not None
+
+
+def test_words_without_end_are_not_remembered_without_end(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New words come for ever; what is remembered of them is bounded, and what is read stays the same."""
+    from gliner_adapters.model import tokens
+
+    memory = tiny("bi-bert").base.text_tokens
+    texts = [[f"word{number}", "of", f"others{number % 7}"] for number in range(40)]
+    memory.forget()
+    expected = [memory.word_ids(words) for words in texts]
+    monkeypatch.setattr(tokens, "REMEMBERED_WORDS", 10)
+    memory.forget()
+    for words, ids in zip(texts, expected, strict=True):
+        assert memory.word_ids(words) == ids
+        assert len(memory._memory) <= 10

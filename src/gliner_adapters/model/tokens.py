@@ -16,8 +16,9 @@ import numpy as np
 from gliner_adapters.documents import Label
 from gliner_adapters.errors import BaseModelError
 
-#: Words remembered per tokenizer; beyond that the memory starts anew. Some 200 bytes each.
-REMEMBERED_WORDS = 500_000
+#: Words remembered per tokenizer; beyond that the memory starts anew. Some 400 bytes each, and the words of abstracts
+#: never end: more of them would be a growth of memory that no reading is faster by.
+REMEMBERED_WORDS = 50_000
 
 
 class WordTokenizer:
