@@ -79,7 +79,7 @@ def footprint_part(record: dict[str, Any]) -> str:
         rows.append(cells)
     text = markdown_table(head, rows) + "\n"
     if record["wheel"]:
-        text += f"\nThe wheel with both: {record['wheel']['bytes'] / 1e6:.1f} MB.\n"
+        text += f"\nThe wheel with all of them: {record['wheel']['bytes'] / 1e6:.1f} MB.\n"
     return text
 
 
