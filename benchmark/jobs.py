@@ -16,7 +16,7 @@ import torch
 import typer
 from rich.table import Table
 
-from benchmark.harness.jobs import LABELS
+from benchmark.harness.jobs import LABELS, PRECISION
 from benchmark.harness.script import Output, Rounds, finish, origin, run
 from benchmark.harness.timing import interval, middle
 from gliner_adapters import jobs
@@ -126,7 +126,7 @@ def main(
     corpus: Annotated[str, typer.Option(help="Abstracts.")] = "bc5cdr-pubtator",
     files: Annotated[int, typer.Option(min=6, help="Inputs of the job.")] = 12,
     documents: Annotated[int, typer.Option(min=1, help="Documents in each.")] = 300,
-    precision: o.Precision = "bf16",
+    precision: o.Precision = PRECISION,
     rounds: Rounds = 3,
     data_dir: o.DataDir = None,
     output: Output = None,

@@ -23,7 +23,7 @@ import typer
 from rich.table import Table
 
 from benchmark.harness.bad_inputs import Kind, heavy_kinds, lay_out_kinds, light_kinds
-from benchmark.harness.jobs import Bytes, bytes_of, command, confined, finished, start, verified
+from benchmark.harness.jobs import PRECISION, Bytes, bytes_of, command, confined, finished, start, verified
 from benchmark.harness.script import Output, finish, origin, run
 from gliner_adapters import jobs
 from gliner_adapters.cli import options as o
@@ -240,6 +240,7 @@ def measure(
             raise RuntimeError(first.said)
         result = {
             "base": base,
+            "precision": PRECISION,
             "corpus": corpus,
             "documents": len(good),
             "every_kind": every_kind(folder, places, [*light, *heavy], base, len(good), memory),

@@ -200,6 +200,7 @@ def measure_kills(
                 kill(tally, folder, inputs, base, kills[way], chance)
     return {
         "base": base,
+        "precision": PRECISION,
         "files": files,
         "documents_in_each": documents,
         "kills": tally.kills,

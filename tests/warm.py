@@ -49,7 +49,7 @@ class WarmProcess:
         self._place = tempfile.TemporaryDirectory()
         self._said = [Path(self._place.name, "out"), errors or Path(self._place.name, "err")]
         for each in self._said:
-            each.touch()
+            each.write_bytes(b"")
         said = [str(self._said[0])] * 2 if together else list(map(str, self._said))
         given = (how, what, arguments, str(folder or Path.cwd()), dict(environment or os.environ), said)
         self._process = _context.Process(target=_child, args=given)
@@ -121,8 +121,8 @@ def _child(
         os.dup2(opened, number)
         os.close(opened)
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - they stay open to the end
-        for number, mode in enumerate(("r", "w", "w"))
+        open(number, mode, buffering, encoding="utf-8", closefd=False)  # noqa: SIM115 - they stay open to the end
+        for number, (mode, buffering) in enumerate((("r", -1), ("w", -1), ("w", 1)))  # errors are told line by line
     )
     os.chdir(folder)
     os.environ.clear()

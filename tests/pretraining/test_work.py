@@ -19,24 +19,10 @@ from gliner_adapters.methods import attach
 from gliner_adapters.pretraining.data import joined
 from gliner_adapters.pretraining.drawing import Group
 from gliner_adapters.pretraining.loop import PretrainingLoop
-from gliner_adapters.pretraining.work import AHEAD, Work, ahead, ahead_in_processes, passes
+from gliner_adapters.pretraining.work import AHEAD, Work, ahead, ahead_in_processes
 from gliner_adapters.training import Reporter
 from pretraining.helpers import recipe, source, toy_source
 from training.toy import toy_corpus
-
-
-@pytest.mark.parametrize(
-    ("longest", "alike", "expected"),
-    [
-        ([30, 20, 25], 0.0, [[1], [2], [0]]),
-        ([30, 20, 25], 2.0, [[1, 2, 0]]),
-        ([30, 200, 25, 190], 2.0, [[2, 0], [3, 1]]),
-        ([10, 20, 40], 2.0, [[0, 1], [2]]),
-        ([], 2.0, []),
-    ],
-)
-def test_groups_of_like_length_share_a_pass(longest: list[int], alike: float, expected: list[list[int]]) -> None:
-    assert passes(longest, alike) == expected
 
 
 def loop_of(tiny_base: TinyBase, folder: Path, **training: object) -> PretrainingLoop:

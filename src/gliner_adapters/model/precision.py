@@ -21,10 +21,11 @@ def has_bf16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         return False
-    # oneDNN's answer is yes for every AVX512, but of these only some have the instructions.
-    if torch.backends.cpu.get_cpu_capability().startswith("AVX"):
-        return bool(torch.cpu._is_avx512_bf16_supported())
-    return True
+    # oneDNN's answer is yes for every AVX512, but of these only some have the instructions. Not every torch can tell.
+    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    if asked is None or not torch.backends.cpu.get_cpu_capability().startswith("AVX"):
+        return True
+    return bool(asked())
 
 
 def precision_on(device: torch.device, precision: Literal["auto", "fp32", "bf16"]) -> Precision:

@@ -3,9 +3,10 @@
     plan ──► labels drawn, texts to ids, targets ──► Work ──► device          some steps ahead
                                                        └──► forward, loss, gradient          in the loop
 
-A step has several groups, each with labels of its own. Text and labels of groups that are alike in length go through
-the encoders together, for a GPU takes hardly longer for twice as much; the span head then reads group by group. On a
-processor, where padding costs as much as text, each group goes alone.
+A step has several groups, each with labels of its own. On a GPU the texts and labels of all of them go through the
+encoders together: a pass is thousands of small operations, and to start them takes its host longer than padding takes
+the GPU. The span head then reads group by group. On a processor, where padding costs as much as text, each group goes
+alone.
 """
 
 from __future__ import annotations
@@ -34,9 +35,6 @@ from gliner_adapters.pretraining.drawing import Group, Labels, draw_labels
 from gliner_adapters.pretraining.recipe import Recipe
 from gliner_adapters.training.losses import span_targets
 
-#: Groups share a pass where the longest text of one is at most so many times that of another. A pass is thousands of
-#: small operations, and to start them takes a GPU's host longer than padding takes the GPU.
-ALIKE = 64.0
 #: Steps that are laid out before they are needed.
 AHEAD = 6
 
@@ -121,12 +119,9 @@ class WorkMaker:
     def __call__(self, step: int, groups: Sequence[Group]) -> list[Work]:
         """The passes of a step; a function of the seed and the step alone."""
         whole = sum(group.sentences(self.sources) for group in groups)
-        numbers = passes([self._longest(group) for group in groups], ALIKE if self.together else 0.0)
-        return [self._work(step, whole, {number: groups[number] for number in each}) for each in numbers]
-
-    def _longest(self, group: Group) -> int:
-        source = group.of(self.sources)
-        return max(source.passages[i].ids.size for i in group.passages)
+        numbered = dict(enumerate(groups))
+        passes = [numbered] if self.together else [{number: group} for number, group in numbered.items()]
+        return [self._work(step, whole, each) for each in passes]
 
     def _work(self, step: int, whole: int, groups: dict[int, Group]) -> Work:
         """One pass; each group draws its labels by its number in the step."""
@@ -176,22 +171,6 @@ class WorkMaker:
                 "recipe's drawing.most, drawing.description, sampling.most_tokens or sampling.window_tokens"
             )
         return self.base.prompt(named)
-
-
-def passes(longest: Sequence[int], alike: float) -> list[list[int]]:
-    """Which groups go through the encoders together.
-
-    Args:
-        longest: sub-tokens of each group's longest passage.
-        alike: how many times longer than another one of its pass a group may be; 0 for each group alone.
-    """
-    found: list[list[int]] = []
-    for number in sorted(range(len(longest)), key=lambda i: (longest[i], i)):
-        if found and longest[number] <= alike * longest[found[-1][0]]:
-            found[-1].append(number)
-        else:
-            found.append([number])
-    return found
 
 
 def group_targets(
