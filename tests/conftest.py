@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 #: Files that take longest begin first: begun last, one would keep a single process busy while the others are done.
-LONGEST = ("test_readme.py", "test_notebooks.py", "test_resume.py")
+LONGEST = ("test_resume.py",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

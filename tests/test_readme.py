@@ -253,6 +253,7 @@ def _try_command(where: str, command: str, folder: Path, *, run: bool) -> None:
 # The documents
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_what_a_document_tells_to_type_works(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest

@@ -48,6 +48,7 @@ def test_there_are_notebooks() -> None:
     assert {path.stem for path in NOTEBOOKS} >= {"zero-shot", "own-data", "add-technique", "papers-to-table"}
 
 
+@pytest.mark.documents
 @each_notebook
 def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     done = run(path, tmp_path / "here")

@@ -25,6 +25,7 @@ def test_any_number_of_workers_gives_the_same_bytes(
     run(whole, [str(inputs)], settings)
     done = finished(command(out, inputs, settings, "--workers", str(workers)))
     assert done.returncode == 0, done.stderr
+    assert "oken authentication" not in done.stderr
     assert bytes_of(out) == bytes_of(whole)
     assert verify(out, inputs=True) == []
     assert (status(out).left, status(out).working) == (0, [])
