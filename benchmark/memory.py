@@ -39,7 +39,7 @@ WARM = 500
 
 
 def texts(count: int, known: Sequence[str], seed: int = 1) -> Iterator[str]:
-    """Short texts: 1 or 2 sentences of 3 to 12 words; one sentence in fifty has up to 60. About one word in ten is new."""
+    """Short texts: 1 or 2 sentences of 3 to 12 words, one in fifty of up to 60; about one word in ten is new."""
     chance = random.Random(seed)
     for _ in range(count):
         sentences = []
