@@ -1,8 +1,9 @@
 """Python processes that need not import the package: forks of one that has.
 
-Most of what a command takes here is the import of torch, transformers and gliner. A server of the standard library's
-``forkserver`` imports them once for each process of the tests; what runs in a fork of it has its own arguments, folder,
-environment and output, and ends as it would. What is about imports or limits of a process takes a real one.
+Most of what a command takes here is the import of torch, transformers, gliner and numba. A server of the standard
+library's ``forkserver`` imports them once for each process of the tests; what runs in a fork of it has its own
+arguments, folder, environment and output, and ends as it would. What is about imports or limits of a process takes a
+real one.
 """
 
 from __future__ import annotations
@@ -15,12 +16,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from multiprocessing.context import ForkServerContext
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
-_IMPORTED = ["gliner", "gliner_adapters.cli", "gliner_adapters.api", "gliner_adapters.jobs"]
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(_IMPORTED)
+import pytest
+
+
+@lru_cache
+def warm_context() -> ForkServerContext:
+    """Starts processes as forks of the server."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["preloaded"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the server looks here for what it imports
+        ensure_running()
+    return context
 
 
 class WarmProcess:
@@ -52,7 +65,7 @@ class WarmProcess:
             each.write_bytes(b"")
         said = [str(self._said[0])] * 2 if together else list(map(str, self._said))
         given = (how, what, arguments, str(folder or Path.cwd()), dict(environment or os.environ), said)
-        self._process = _context.Process(target=_child, args=given)
+        self._process = warm_context().Process(target=_child, args=given)
         self._process.start()
         assert self._process.pid is not None
         self.pid: int = self._process.pid

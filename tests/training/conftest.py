@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from warm import warm_context
 
 
 @pytest.fixture(autouse=True)
@@ -16,11 +14,7 @@ def _one_thread(one_thread: None) -> None:
     """In every test of this package."""
 
 
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Any]:
+@pytest.fixture(scope="session")
+def processes() -> Any:
     """Processes that start with the libraries loaded: forks of a server that has imported them."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training.toy"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the server looks for what it preloads here
-        yield context
+    return warm_context()
