@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -28,6 +26,7 @@ from gliner_adapters.errors import ConfigError
 from gliner_adapters.testing import MethodCase
 from gliner_adapters.testing.lives import check_deployable, check_saving, contents
 from gliner_adapters.training import TrainingConfig, train
+from warm import run_warm
 
 FILES = {"adapter_config.json", "adapter_model.safetensors", "README.md"}
 #: What an adapter with deltas on the text encoder carries for `peft` to read.
@@ -65,9 +64,7 @@ def test_scores_are_the_same_in_another_process(tiny: Tiny, tmp_path: Path) -> N
             save_adapter(trained, tmp_path / f"{folder.name}-deployable", deployable=True)
             expected[f"{folder}-deployable"] = expected[str(folder)]
     program = Path(__file__).with_name("read_again.py")
-    done = subprocess.run(
-        [sys.executable, str(program), *expected], capture_output=True, text=True, check=False, env=dict(os.environ)
-    )
+    done = run_warm([sys.executable, program, *expected])
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == expected
 

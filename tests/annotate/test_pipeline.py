@@ -27,6 +27,14 @@ def no_threads_left() -> Iterator[None]:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("reading-")]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises, also where it is ignored: in what a shell has begun in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_items_pass_all_stages_in_order_and_at_once() -> None:
     stages: list[Callable[[int], Any]] = [lambda item: item + 1, lambda item: item * 2, str]
     assert list(pipelined(range(50), stages)) == [str(2 * (i + 1)) for i in range(50)]
@@ -143,6 +151,7 @@ def test_a_pass_that_nobody_waits_for_ends_before_its_next_batch(tiny: Tiny) -> 
     assert len(engine.run(planner.plan(plan.requests), stopped=lambda: next(asked))) == 2
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_while_a_result_is_awaited_stops_the_stages_first() -> None:
     """It is raised within the iterator, which must not wait for work that nobody wants any more."""
     stop, begun = Event(), Event()
@@ -166,6 +175,7 @@ def test_an_interruption_while_a_result_is_awaited_stops_the_stages_first() -> N
     assert time.monotonic() - since < 30
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_does_not_wait_for_a_large_item(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of fifty megabytes is one item: whoever presses Ctrl-C need not wait for its end."""
     monkeypatch.setattr(pipeline, "PATIENCE", 0.05)

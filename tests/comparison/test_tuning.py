@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -30,6 +29,7 @@ from gliner_adapters.methods.search import Choice
 from gliner_adapters.model import load_base
 from gliner_adapters.training import Reporter
 from training.toy import toy_corpus
+from warm import warm_context
 
 Tiny = Callable[[str], TinyBase]
 FIXED = {"epochs": 1, "batch_size": 10, "precision": "fp32"}
@@ -118,8 +118,7 @@ def doomed_tuning(base: str, corpus: Path, folder: Path) -> None:
 def test_a_killed_trial_is_tried_again(
     tuned: tuple[Path, Tuning], tiny: Tiny, corpus_folder: Path, tmp_path: Path
 ) -> None:
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=doomed_tuning, args=(str(tiny("bi-bert").folder), corpus_folder, tmp_path))
+    process = warm_context().Process(target=doomed_tuning, args=(str(tiny("bi-bert").folder), corpus_folder, tmp_path))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL

@@ -108,8 +108,7 @@ class RayEngine:
         if address is None:
             address = "local"  # one of our own, whatever else runs on this machine
             options |= {"num_cpus": self.workers * self.settings.threads, "include_dashboard": False}
-        if (spoken := logging.getLogger("ray")).level == logging.NOTSET:
-            spoken.setLevel(logging.ERROR)  # `logging_level` does nothing where Ray does not configure logging
+        logging.getLogger("ray").setLevel(logging.ERROR)  # `logging_level` does nothing where it configures no logging
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             self._ray.init(address=address, **options)
