@@ -28,8 +28,10 @@ from gliner_adapters.jobs.worker import Outcome, Worker
 
 #: Inputs that are handed to a worker at a time: the one it is at, and the next.
 IN_HAND = 2
-#: Workers that may die in a row before one of them has been able to begin.
+#: Workers that may die before they have begun, and before any other has begun or done an input since.
 STILLBORN = 3
+#: What Ray says of an actor that its node took along.
+NODE_DIED = "its node has died"
 #: Seconds without a worker that has begun after which that is told; and to wait for workers that are ended.
 PATIENCE, TIDYING = 120.0, 5.0
 
@@ -142,7 +144,8 @@ class RayEngine:
                 except self._ray.exceptions.RayActorError as error:
                     again += actor.in_hand.values()
                     actors.remove(actor)
-                    stillborn = 0 if actor.begun else stillborn + 1
+                    if not actor.begun and NODE_DIED not in str(error):  # which says nothing of workers
+                        stillborn += 1
                     if stillborn >= STILLBORN:
                         raise ConfigError(f"workers die before they can begin: {_told(error)}") from error
                     continue
@@ -154,6 +157,7 @@ class RayEngine:
                     self._check(value)
                     continue
                 actor.in_hand.pop(ref)
+                stillborn = 0
                 yield value
         finally:
             for actor in actors:
