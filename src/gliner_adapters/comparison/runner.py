@@ -21,9 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 import torch
@@ -54,6 +53,9 @@ from gliner_adapters.model.precision import precision_on
 from gliner_adapters.provenance import provenance
 from gliner_adapters.storage import write_json
 from gliner_adapters.training import FeatureStore
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 #: Where runs share word vectors, within the folder of all runs; the last call that uses it removes it.
 FEATURES_FOLDER = ".features"
@@ -264,7 +266,7 @@ def _held(lock: Path) -> bool:
 
 
 @lru_cache
-def _processes() -> BaseContext:
+def _processes() -> ForkServerContext | SpawnContext:
     """Starts processes: not as forks of this one, whose threads do not survive that, but of one that has none.
 
     It has imported torch and all the rest once, and a run begins at once instead of after seconds.
