@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 from threading import Thread
@@ -17,15 +18,22 @@ from jobs.conftest import bytes_of, command, finished
 pytest.importorskip("ray")
 
 
+def left_behind() -> set[str]:
+    """Folders of workers in the one for temporary files."""
+    return {path.name for path in Path(tempfile.gettempdir()).glob("gliner-adapters-*")}
+
+
 @pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_any_number_of_workers_gives_the_same_bytes(
     workers: int, tmp_path: Path, inputs: Path, settings: JobSettings
 ) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
     run(whole, [str(inputs)], settings)
+    before = left_behind()
     done = finished(command(out, inputs, settings, "--workers", str(workers)))
     assert done.returncode == 0, done.stderr
     assert "oken authentication" not in done.stderr
+    assert left_behind() == before
     assert bytes_of(out) == bytes_of(whole)
     assert verify(out, inputs=True) == []
     assert (status(out).left, status(out).working) == (0, [])

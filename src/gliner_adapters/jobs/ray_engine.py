@@ -63,6 +63,10 @@ class RayWorker:
         """The digest of the fingerprint, once everything is loaded."""
         return self._worker.reader.digest
 
+    def close(self) -> None:
+        """Remove what it has written for itself: an actor is ended from outside, which tidies nothing."""
+        self._files.cleanup()
+
     def do(self, given: Input) -> Outcome:
         """Do an input."""
         try:
@@ -160,6 +164,8 @@ class RayEngine:
                 stillborn = 0
                 yield value
         finally:
+            if closing := [actor.handle.close.remote() for actor in actors if actor.begun and not actor.in_hand]:
+                self._ray.wait(closing, num_returns=len(closing), timeout=TIDYING)
             for actor in actors:
                 self._ray.kill(actor.handle)
             self._tidy([given for actor in actors for given in actor.in_hand.values()])
