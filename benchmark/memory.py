@@ -51,15 +51,8 @@ def texts(count: int, known: Sequence[str], seed: int = 1) -> Iterator[str]:
         yield " ".join(sentences)
 
 
-def read(base: Base, way: Way, made: Iterator[str], precision: Precision) -> Iterator[int | None]:
-    """Read texts in one of the ways in which they are read: after each, the process that holds the base.
-
-    Yields:
-        The process's number, or ``None`` for this one.
-    """
-    if way == "server":
-        yield from ask(base.id, made, precision)
-        return
+def read(base: Base, way: Way, made: Iterator[str], precision: Precision) -> Iterator[None]:
+    """Read texts in this process, one step a document."""
     annotator = Annotator(base, LABELS, precision=precision)
     if way == "annotate":
         yield from (None for _ in annotator.stream(made))
@@ -101,8 +94,10 @@ def measure_memory(base_name: str, way: Way, documents: int, every: int, precisi
     base = load_base(base_name)
     vocabulary = base.text_tokens.tokenizer.get_vocab()
     known = sorted(word for word in vocabulary if word.isascii() and word.isalpha() and len(word) > 2)
+    made = texts(documents, known)
+    steps = ask(base_name, made, precision) if way == "server" else read(base, way, made, precision)
     start, curve = time.monotonic(), list[tuple[int, float]]()
-    for number, process in enumerate(read(base, way, texts(documents, known), precision), 1):
+    for number, process in enumerate(steps, 1):
         if number % every == 0:
             curve.append((number, round(resident_mb(process), 1)))
     after = [size for count, size in curve if count >= WARM]

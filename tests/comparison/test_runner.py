@@ -181,6 +181,17 @@ def test_a_base_of_another_architecture(tiny: Tiny, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_sees_variables_that_were_set_after_another_one(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is forked from one that may be older than they are."""
+    first, second = runs(tiny, methods=["zero-shot"], corpora=["sample", "bc5cdr"])
+    assert [outcome.error for outcome in execute_all([first], tmp_path)] == [None]
+    monkeypatch.setenv("GLINER_ADAPTERS_DATA", str(tmp_path / "set-meanwhile"))
+    (outcome,) = execute_all([second], tmp_path)
+    assert "set-meanwhile" in (outcome.error or "")
+
+
 def test_one_failing_run_does_not_stop_the_others(tiny: Tiny, tmp_path: Path) -> None:
     plan, output = tmp_path / "plan.toml", tmp_path / "runs"
     plan.write_text(

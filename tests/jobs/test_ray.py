@@ -20,7 +20,7 @@ pytest.importorskip("ray")
 
 def left_behind() -> set[str]:
     """Folders of workers in the one for temporary files."""
-    return {path.name for path in Path(tempfile.gettempdir()).glob("gliner-adapters-*")}
+    return {path.name for path in Path(tempfile.gettempdir()).glob("gliner-adapters-worker-*")}
 
 
 @pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import shutil
 import tempfile
 import traceback
@@ -284,7 +285,7 @@ def _in_process(
     """Start a process for a run and wait for it."""
     context = _processes()
     receiver, sender = context.Pipe(duplex=False)
-    given = (sender, spec, folder, data_dir, features, threads, device)
+    given = (sender, dict(os.environ), spec, folder, data_dir, features, threads, device)
     process = context.Process(target=_child, args=given, name=spec.name)
     process.start()
     sender.close()
@@ -299,6 +300,7 @@ def _in_process(
 
 def _child(
     sender: Connection,
+    environment: Mapping[str, str],
     spec: RunSpec,
     folder: Path,
     data_dir: Path | None,
@@ -306,6 +308,8 @@ def _child(
     threads: int,
     device: str,
 ) -> None:
+    os.environ.clear()  # what it is forked from has that of its own start
+    os.environ.update(environment)
     torch.set_num_threads(threads)
     store = FeatureStore(features, keep=True)
     sender.send(_attempt(spec.name, lambda: execute(spec, folder, data_dir, store, device)))

@@ -49,7 +49,7 @@ class RayWorker:
 
     def __init__(self, path: str, settings: JobSettings, adapters: dict[str, dict[str, bytes]]) -> None:
         folder = JobFolder(path)
-        self._files = tempfile.TemporaryDirectory(prefix="gliner-adapters-")
+        self._files = tempfile.TemporaryDirectory(prefix="gliner-adapters-worker-")
         places = {}
         for name, files in adapters.items():
             places[name] = Path(self._files.name) / name
