@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -97,6 +98,18 @@ def test_a_body_without_an_end(server: Server) -> None:
             answer += part
     assert answer.startswith(b"HTTP/1.1 413 "), answer[:200]
     assert b"body_too_large" in answer
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_who_sends_all_before_it_listens_gets_the_answer_too(server: Server, chunked: bool) -> None:
+    """Most clients do. A connection that is closed while they send would be reset, and the answer be lost."""
+    body = b" " * 5_000_000
+    content = (body[start : start + 50_000] for start in range(0, len(body), 50_000)) if chunked else body
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("POST", "/v1/annotate", content, {"Content-Type": "application/json"}, encode_chunked=chunked)
+    answer = connection.getresponse()
+    assert (answer.status, json.load(answer)["error"]["code"]) == (413, "body_too_large")
+    assert answer.getheader("connection") == "close"
 
 
 def test_what_a_client_left_behind_is_not_read(server: Server) -> None:

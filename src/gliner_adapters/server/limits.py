@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gliner_adapters.server.errors import ApiError, busy, error_response
@@ -43,7 +44,7 @@ class BodyLimit:
             body = await self._body(scope, receive)
             await self.app(scope, _replay(body, receive), send)
         except ApiError as error:
-            await error_response(error, scope)(scope, receive, send)
+            await _last_answer(error_response(error, scope), scope, receive, send)
         finally:
             self._open -= 1
 
@@ -74,6 +75,37 @@ class BodyLimit:
 
 #: What was not read of a body must not be taken for the next request.
 _CLOSE = {"Connection": "close"}
+#: What is still taken in, and dropped, of the body of a request that was refused: bytes, and seconds for each part.
+LINGERING_BYTES, LINGERING_SECONDS = 64 * 2**20, 1.0
+
+
+async def _last_answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer before the body has arrived, and take in what the client is still sending before the connection closes.
+
+    A connection that is closed with bytes unread is reset: the client would see that in place of the answer.
+    """
+
+    async def send_and_linger(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        await _drop(receive)
+        await send({"type": "http.response.body", "body": b""})
+
+    await response(scope, receive, send_and_linger)
+
+
+async def _drop(receive: Receive) -> None:
+    """Take in the rest of a body, as long as it comes and within bounds."""
+    left, more = LINGERING_BYTES, True
+    while more and left > 0:
+        try:
+            message = await asyncio.wait_for(receive(), LINGERING_SECONDS)
+        except asyncio.TimeoutError:
+            return
+        left -= len(message.get("body", b"")) + 1  # an endless body may have empty parts
+        more = message.get("more_body", False)  # a client that is gone sends none
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
