@@ -32,6 +32,9 @@ IN_HAND = 2
 STILLBORN = 3
 #: What Ray says of an actor that its node took along.
 NODE_DIED = "its node has died"
+#: Heaps that the C library parts its threads among, at most. Ray's own threads take all that there are by default, and
+#: the reading stages, new with each input, would get each of them in turn: every one grows to the size of the largest.
+ARENAS = "4"
 #: Seconds without a worker that has begun after which that is told; and to wait for workers that are ended.
 PATIENCE, TIDYING = 120.0, 5.0
 
@@ -217,8 +220,10 @@ class RayEngine:
     def _actor(self) -> _Actor:
         threads, gpu = self.settings.threads, self.settings.device.startswith("cuda")
         # The setting of the driver's own thread pools would be copied to every worker, where it means another thing.
-        environment = {"env_vars": {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}}
-        kind = self._ray.remote(num_cpus=threads, num_gpus=1 if gpu else 0, runtime_env=environment)(RayWorker)
+        variables = {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "MALLOC_ARENA_MAX": ARENAS}
+        kind = self._ray.remote(
+            num_cpus=threads, num_gpus=1 if gpu else 0, runtime_env={"env_vars": variables}
+        )(RayWorker)
         handle = kind.remote(str(self.folder.path.absolute()), self.settings, self._adapters)
         return _Actor(handle, handle.ready.remote())
 
