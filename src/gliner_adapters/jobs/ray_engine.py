@@ -221,9 +221,9 @@ class RayEngine:
         threads, gpu = self.settings.threads, self.settings.device.startswith("cuda")
         # The setting of the driver's own thread pools would be copied to every worker, where it means another thing.
         variables = {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", "MALLOC_ARENA_MAX": ARENAS}
-        kind = self._ray.remote(
-            num_cpus=threads, num_gpus=1 if gpu else 0, runtime_env={"env_vars": variables}
-        )(RayWorker)
+        kind = self._ray.remote(num_cpus=threads, num_gpus=1 if gpu else 0, runtime_env={"env_vars": variables})(
+            RayWorker
+        )
         handle = kind.remote(str(self.folder.path.absolute()), self.settings, self._adapters)
         return _Actor(handle, handle.ready.remote())
 
