@@ -34,7 +34,7 @@ STILLBORN = 3
 NODE_DIED = "its node has died"
 #: Heaps that the C library parts its threads among, at most. Ray's own threads take all that there are by default, and
 #: the reading stages, new with each input, would get each of them in turn: every one grows to the size of the largest.
-ARENAS = "4"
+ARENAS = "2"
 #: Seconds without a worker that has begun after which that is told; and to wait for workers that are ended.
 PATIENCE, TIDYING = 120.0, 5.0
 
