@@ -16,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,39 +39,64 @@ def warm_context() -> ForkServerContext:
     return context
 
 
-class WarmProcess:
-    """What :class:`subprocess.Popen` is for a Python command line, without standard input.
+class WarmPopen:
+    """What :class:`subprocess.Popen` is for a Python command line, as far as it goes.
 
     Args:
         line: ``[sys.executable, "-m", MODULE, ...]``, ``[sys.executable, "-c", CODE, ...]``, or with a script's path.
-        folder: where it runs; the present one if not given.
-        environment: all of it; the present one if not given.
-        together: errors are put into the output, as ``stderr=subprocess.STDOUT`` does.
-        errors: the file that errors are put into.
+        stdin, stdout, stderr: as there; nothing if not given.
+        cwd: where it runs; the present folder if not given.
+        env: all of its environment; the present one if not given.
+        text, encoding: of pipes.
     """
 
     def __init__(
         self,
         line: Sequence[str | Path],
         *,
-        folder: Path | None = None,
-        environment: Mapping[str, str] | None = None,
-        together: bool = False,
-        errors: Path | None = None,
+        stdin: Any = None,
+        stdout: Any = None,
+        stderr: Any = None,
+        cwd: str | Path | None = None,
+        env: Mapping[str, str] | None = None,
+        text: bool = False,
+        encoding: str | None = None,
     ) -> None:
         program, how, *arguments = self.line = list(map(str, line))
         assert program == sys.executable, line
         what = arguments.pop(0) if how in ("-m", "-c") else how
-        self._place = tempfile.TemporaryDirectory()
-        self._said = [Path(self._place.name, "out"), errors or Path(self._place.name, "err")]
-        for each in self._said:
-            each.write_bytes(b"")
-        said = [str(self._said[0])] * 2 if together else list(map(str, self._said))
-        given = (how, what, arguments, str(folder or Path.cwd()), dict(environment or os.environ), said)
+        theirs, ours = [], []
+        for number, asked in enumerate((stdin, stdout, stderr)):
+            pipe = None
+            if asked is None or asked == subprocess.DEVNULL:
+                end = os.open(os.devnull, os.O_RDWR)
+            elif asked == subprocess.STDOUT:
+                end = os.dup(theirs[1].fileno())
+            elif asked == subprocess.PIPE:
+                ends = os.pipe()
+                end, own = ends if number == 0 else reversed(ends)
+                pipe = os.fdopen(own, f"{'rw'[number == 0]}{'' if text else 'b'}", encoding=encoding)
+            else:
+                end = os.dup(asked if isinstance(asked, int) else asked.fileno())
+            theirs.append(Connection(end))  # which is sent to another process as the open file that it is
+            ours.append(pipe)
+        self.stdin, self.stdout, self.stderr = ours
+        given = (how, what, arguments, str(cwd or Path.cwd()), dict(env or os.environ), theirs)
         self._process = warm_context().Process(target=_child, args=given)
         self._process.start()
+        for end in theirs:
+            end.close()
         assert self._process.pid is not None
         self.pid: int = self._process.pid
+
+    def __enter__(self) -> WarmPopen:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for pipe in filter(None, (self.stdin, self.stdout, self.stderr)):
+            with suppress(BrokenPipeError):
+                pipe.close()
+        self.wait()
 
     @property
     def returncode(self) -> int | None:
@@ -84,6 +112,10 @@ class WarmProcess:
         if self.returncode is None:
             os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """End it at once."""
         self.send_signal(signal.SIGKILL)
@@ -98,6 +130,41 @@ class WarmProcess:
         if self.returncode is None:
             raise subprocess.TimeoutExpired(self.line, timeout or 0)
         return self.returncode
+
+
+def warm_children(patch: pytest.MonkeyPatch, module: ModuleType) -> None:
+    """Let a module that starts Python processes with :mod:`subprocess` start them so."""
+    patch.setattr(module, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": WarmPopen}))
+
+
+class WarmProcess(WarmPopen):
+    """One whose output is kept, without standard input.
+
+    Args:
+        line: see :class:`WarmPopen`.
+        folder: where it runs; the present one if not given.
+        environment: all of it; the present one if not given.
+        together: errors are put into the output, as ``stderr=subprocess.STDOUT`` does.
+        errors: the file that errors are put into.
+    """
+
+    def __init__(
+        self,
+        line: Sequence[str | Path],
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        together: bool = False,
+        errors: Path | None = None,
+    ) -> None:
+        self._place = tempfile.TemporaryDirectory()
+        self._said = [Path(self._place.name, "out"), errors or Path(self._place.name, "err")]
+        for each in self._said:
+            each.write_bytes(b"")
+        with self._said[0].open("ab") as out, self._said[1].open("ab") as err:
+            super().__init__(
+                line, stdout=out, stderr=subprocess.STDOUT if together else err, cwd=folder, env=environment
+            )
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Wait for its end; what it has printed."""
@@ -126,13 +193,12 @@ def run_warm(line: Sequence[str | Path], *, timeout: float = 300, **options: Any
 
 
 def _child(
-    how: str, what: str, arguments: list[str], folder: str, environment: dict[str, str], said: list[str]
+    how: str, what: str, arguments: list[str], folder: str, environment: dict[str, str], ends: list[Connection]
 ) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number, path in enumerate([os.devnull, *said]):
-        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        os.dup2(opened, number)
-        os.close(opened)
+    for number, end in enumerate(ends):
+        os.dup2(end.fileno(), number)
+        end.close()
     sys.stdin, sys.stdout, sys.stderr = (
         open(number, mode, buffering, encoding="utf-8", closefd=False)  # noqa: SIM115 - they stay open to the end
         for number, (mode, buffering) in enumerate((("r", -1), ("w", -1), ("w", 1)))  # errors are told line by line

@@ -112,5 +112,5 @@ def test_workers_that_cannot_begin_end_it(
     tmp_path: Path, inputs: Path, settings: JobSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fates = [STILL, NODE, SECOND, *[STILL, NODE] * (STILLBORN - 1), STILL]
-    with pytest.raises(ConfigError, match="workers die before they can begin: died$"):
+    with pytest.raises(ConfigError, match=r"workers die before they can begin: died$"):
         done(tmp_path, inputs, settings, monkeypatch, fates)

@@ -16,11 +16,17 @@ from gliner_adapters.adapters import save_adapter
 from gliner_adapters.annotate import Annotator
 from gliner_adapters.documents import Document, read_documents, write_documents
 from gliner_adapters.errors import ConfigError
-from gliner_adapters.jobs import JobFolder, JobSettings, retry, run, status, verify
+from gliner_adapters.jobs import JobFolder, JobSettings, retry, run, status, suspects, verify
 from gliner_adapters.jobs.folder import Attempt
 from gliner_adapters.jobs.inputs import find_inputs
 from gliner_adapters.model import load_base
 from jobs.conftest import LABELS, Tiny, bytes_of
+from warm import warm_children
+
+
+@pytest.fixture(autouse=True)
+def _children(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm_children(monkeypatch, suspects)
 
 
 def test_a_job_finds_what_the_annotator_finds(tmp_path: Path, inputs: Path, settings: JobSettings) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ from gliner_adapters.documents import read_documents
 from gliner_adapters.errors import ConfigError, DataError
 from gliner_adapters.server import Settings, create_app
 from gliner_adapters.server.security import Keys
+from gliner_adapters.server.training import process
+from gliner_adapters.server.training.job import LOG
+from warm import warm_children
 
 from .conftest import Held, Serve, assert_error
 from .test_process import Server
@@ -57,6 +60,12 @@ def fresh(tiny: Tiny, adapters_folder: Path) -> Annotator:
     """An annotator with a library of its own, which trainings add to."""
     base = tiny("bi-bert").base
     return Annotator(base, adapters=AdapterLibrary.of_folder(adapters_folder, base))
+
+
+@pytest.fixture(autouse=True)
+def _children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is a process of its own starts a real child."""
+    warm_children(monkeypatch, process)
 
 
 @pytest.fixture
@@ -105,14 +114,12 @@ def steps(number: int) -> Callable[[dict[str, Any]], bool]:
 
 
 def child_of(client_folder: Path) -> int:
-    """The process that trains in a folder, as the system lists it."""
+    """The process that trains in a folder, as the system lists it: its errors go to the log there."""
+    log = str(client_folder.resolve() / LOG)
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            arguments = (entry / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if str(client_folder.resolve()).encode() in arguments and b"gliner_adapters.server.training.child" in arguments:
-            return int(entry.name)
+        with suppress(OSError):
+            if str((entry / "fd" / "2").readlink()) == log:
+                return int(entry.name)
     raise AssertionError(f"no process trains in {client_folder}")
 
 
