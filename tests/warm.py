@@ -206,6 +206,8 @@ def _child(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    paths = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:0] = [path for path in paths if path not in sys.path]
     tempfile.tempdir = None  # it is looked up once
     sys.argv = ["-c" if how == "-c" else what, *arguments]
     try:

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from gliner_adapters.cli import EXIT_CODES, app
 from gliner_adapters.cli.adapt import TECHNIQUES
 from gliner_adapters.errors import GlinerAdaptersError
 from gliner_adapters.methods import METHODS
-from warm import run_warm
+from warm import WarmPopen, run_warm
 
 from .conftest import Cli, World
 
@@ -164,33 +166,26 @@ def test_failures(cli: Cli, places: dict[str, Path]) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in places["adapter"].rglob("*")}
 
 
-def heed_interrupts() -> None:
-    """A shell that starts the tests in the background has interrupts ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def program(*arguments: str, **options) -> subprocess.Popen:
-    return subprocess.Popen(
+def program(*arguments: str, start: Callable[..., Any] = WarmPopen) -> Any:
+    """The command line in a process, with pipes."""
+    return start(
         [sys.executable, "-m", "gliner_adapters", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "COLUMNS": "160"},
-        preexec_fn=heed_interrupts,
-        **options,
     )
 
 
 def test_the_program_itself(world: World) -> None:
     """From the module's entry, with real streams: output to standard output alone, errors to standard error."""
-    process = program("annotate", "-a", str(world.adapter), "--to", "jsonl")
+    process = program("annotate", "-a", str(world.adapter), "--to", "jsonl", start=subprocess.Popen)
     out, err = process.communicate(b"aspirin was given for asthma.\n\nHeLa\n")
     assert process.returncode == 0, err
     assert [line[:18] for line in out.decode().splitlines()] == ['{"id": "stdin:1", ', '{"id": "stdin:3", ']
-    process = program("adapters", "show", "nowhere-at-all")
-    out, err = process.communicate()
-    assert (process.returncode, out) == (4, b"")
-    assert err.startswith(b"error: no adapter at nowhere-at-all")
+    failed = run_warm([sys.executable, "-m", "gliner_adapters", "adapters", "show", "nowhere-at-all"])
+    assert (failed.returncode, failed.stdout) == (4, "")
+    assert failed.stderr.startswith("error: no adapter at nowhere-at-all")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -204,9 +199,8 @@ def test_interruption(world: World, number: signal.Signals, code: int) -> None:
     assert process.stdout.read(1)
     process.send_signal(number)
     process.stdin.close()
-    process.stdin = None
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == code, err
+    err = process.stderr.read()
+    assert process.wait(60) == code, err
     assert b"Traceback" not in err
     assert re.search(rb"stopped after \d+ documents; what was found is incomplete", err)
     # At once, not by the interpreter's own end, which can crash on threads that are in the middle of their work.
@@ -224,9 +218,8 @@ def test_a_terminated_program_leaves_no_half_of_a_file(world: World, tmp_path: P
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     process.stdin.close()
-    process.stdin = None
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 143, err
+    err = process.stderr.read()
+    assert process.wait(60) == 143, err
     assert f"{output} was not written".encode() in err
     assert list(tmp_path.iterdir()) == []
 

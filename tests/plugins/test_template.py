@@ -20,6 +20,7 @@ from gliner_adapters.plugins import find_plugins
 from plugins.conftest import PROJECT, TEMPLATE
 from plugins.helpers import make_package
 from test_readme import blocks
+from warm import run_warm
 
 Program = Callable[..., Result]
 
@@ -50,12 +51,9 @@ def test_its_own_tests_pass(installed: Path) -> None:
     """The shared checks, as its author runs them."""
     paths = os.pathsep.join([str(PROJECT / "src"), str(installed)])
     pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "-c", os.devnull]
-    done = subprocess.run(
+    done = run_warm(
         [*pytest_, "-k", "(bi-bert or uni-bert) and not Elsewhere or Inline or Trials", str(TEMPLATE / "tests")],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
+        environment={**os.environ, "PYTHONPATH": paths},
     )
     assert done.returncode == 0, done.stdout
     assert "37 passed" in done.stdout
@@ -143,13 +141,10 @@ def test_a_broken_package_beside_it_breaks_no_command(installed: Path, tmp_path:
     (tmp_path / "a.inline").write_text("1\t[Aspirin](Drug) helps.\n")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return run_warm(
             [sys.executable, "-m", "gliner_adapters", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT / "src"), str(installed), str(place)])},
-            capture_output=True,
-            text=True,
-            check=False,
+            folder=tmp_path,
+            environment={**os.environ, "PYTHONPATH": os.pathsep.join([str(installed), str(place)])},
         )
 
     for arguments, name in (
