@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import runpy
 import signal
 import subprocess
@@ -48,6 +49,7 @@ class WarmPopen:
         cwd: where it runs; the present folder if not given.
         env: all of its environment; the present one if not given.
         text, encoding: of pipes.
+        limit: one of the system's, as `resource.RLIMIT_...` and the amount.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class WarmPopen:
         env: Mapping[str, str] | None = None,
         text: bool = False,
         encoding: str | None = None,
+        limit: tuple[int, int] | None = None,
     ) -> None:
         program, how, *arguments = self.line = list(map(str, line))
         assert program == sys.executable, line
@@ -81,7 +84,7 @@ class WarmPopen:
             theirs.append(Connection(end))  # which is sent to another process as the open file that it is
             ours.append(pipe)
         self.stdin, self.stdout, self.stderr = ours
-        given = (how, what, arguments, str(cwd or Path.cwd()), dict(env or os.environ), theirs)
+        given = (how, what, arguments, str(cwd or Path.cwd()), dict(env or os.environ), theirs, limit)
         self._process = warm_context().Process(target=_child, args=given)
         self._process.start()
         for end in theirs:
@@ -146,6 +149,7 @@ class WarmProcess(WarmPopen):
         environment: all of it; the present one if not given.
         together: errors are put into the output, as ``stderr=subprocess.STDOUT`` does.
         errors: the file that errors are put into.
+        limit: see there.
     """
 
     def __init__(
@@ -156,15 +160,15 @@ class WarmProcess(WarmPopen):
         environment: Mapping[str, str] | None = None,
         together: bool = False,
         errors: Path | None = None,
+        limit: tuple[int, int] | None = None,
     ) -> None:
         self._place = tempfile.TemporaryDirectory()
         self._said = [Path(self._place.name, "out"), errors or Path(self._place.name, "err")]
         for each in self._said:
             each.write_bytes(b"")
         with self._said[0].open("ab") as out, self._said[1].open("ab") as err:
-            super().__init__(
-                line, stdout=out, stderr=subprocess.STDOUT if together else err, cwd=folder, env=environment
-            )
+            said = {"stdout": out, "stderr": subprocess.STDOUT if together else err}
+            super().__init__(line, **said, cwd=folder, env=environment, limit=limit)
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Wait for its end; what it has printed."""
@@ -193,8 +197,16 @@ def run_warm(line: Sequence[str | Path], *, timeout: float = 300, **options: Any
 
 
 def _child(
-    how: str, what: str, arguments: list[str], folder: str, environment: dict[str, str], ends: list[Connection]
+    how: str,
+    what: str,
+    arguments: list[str],
+    folder: str,
+    environment: dict[str, str],
+    ends: list[Connection],
+    limit: tuple[int, int] | None,
 ) -> None:
+    if limit is not None:
+        resource.setrlimit(limit[0], (limit[1], limit[1]))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, end in enumerate(ends):
         os.dup2(end.fileno(), number)

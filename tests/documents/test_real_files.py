@@ -51,7 +51,7 @@ def check(path: Path) -> None:
 @pytest.mark.parametrize("large", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_every_iob2_file_is_written_back_byte_for_byte(large: bool, data_dir: Path) -> None:
     found = sorted([*data_dir.glob("*/*.tsv"), *data_dir.glob("*/*.tsv.gz")])
-    paths = [path for path in found if (path.stat().st_size > 500_000) == large]
+    paths = [path for path in found if (path.stat().st_size > 200_000) == large]
     assert paths
     for path in paths:
         check(path)

@@ -7,17 +7,22 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bases import TEXTS, TinyBase
 from gliner_adapters.documents import Document, write_documents
-from gliner_adapters.jobs import JobSettings
-from warm import WarmProcess, run_warm
+from gliner_adapters.jobs import JobSettings, suspects
+from warm import WarmProcess, run_warm, warm_children
 
 Tiny = Callable[[str], TinyBase]
 LABELS = (("chemical", None), ("disease", None))
+
+
+@pytest.fixture(autouse=True)
+def _children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of jobs that run in the tests' own process; those of jobs in a process of their own are real."""
+    warm_children(monkeypatch, suspects)
 
 
 @pytest.fixture
@@ -51,10 +56,9 @@ def start(line: list[str]) -> WarmProcess:
     return WarmProcess(line, environment=environment())
 
 
-def finished(line: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-    if not options:
-        return run_warm(line, environment=environment())
-    return subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=300, check=False, **options)
+def finished(line: list[str], limit: tuple[int, int] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command line to its end, if need be with a limit of the system (`resource.RLIMIT_...`, the amount)."""
+    return run_warm(line, environment=environment(), limit=limit)
 
 
 def bytes_of(out: Path) -> dict[str, bytes]:
