@@ -9,9 +9,10 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any, Literal
 
 import torch
@@ -31,8 +32,8 @@ from gliner_adapters.jobs.inputs import find_inputs
 from gliner_adapters.model import load_base
 
 EngineName = Literal["local", "ray"]
-#: By how much the largest size may exceed that after the first documents.
-FLAT = 0.10
+#: By how much the largest size may exceed that in the first tenth of the documents.
+FLAT, TENTHS = 0.10, 10
 #: Seconds between two looks; points of a curve.
 LOOK, POINTS = 0.2, 200
 
@@ -88,16 +89,32 @@ def watch(
     return curves
 
 
-def growth(curve: Curve, warm: int) -> float:
-    """By how much the largest size exceeds the first one after so many documents.
+def parts(curve: Curve, documents: int) -> list[list[float]]:
+    """The sizes of each tenth of a job, but for the first documents, when all is yet to be loaded.
+
+    Args:
+        curve: of a process.
+        documents: of the whole job.
 
     Raises:
-        ConfigError: there are no two sizes after them.
+        ConfigError: a tenth has no size.
     """
-    after = [size for count, size in curve if count >= warm]
-    if len(after) < 2:
-        raise ConfigError(f"too few documents: nothing to compare after the first {warm}")
-    return max(after) / after[0] - 1
+    warm, tenths = max(WARM, documents // 100), [list[float]() for _ in range(TENTHS)]
+    for count, size in curve:
+        if count >= warm:
+            tenths[min(TENTHS - 1, count * TENTHS // documents)].append(size)
+    if not all(tenths):
+        raise ConfigError(f"too few documents: no size in a tenth of them after the first {warm}")
+    return tenths
+
+
+def growth(tenths: Sequence[Sequence[float]]) -> float:
+    """By how much the largest size of all exceeds the largest of the first tenth.
+
+    Sizes are the largest between two looks, so they go up and down with the texts that are in work: one of them says
+    little, and the largest of many is compared with its like.
+    """
+    return max(map(max, tenths)) / max(tenths[0]) - 1
 
 
 def measure(base: str, engine: EngineName, workers: int, documents: int, files: int) -> dict[str, Any]:
@@ -116,7 +133,6 @@ def measure(base: str, engine: EngineName, workers: int, documents: int, files: 
         raise ConfigError(f"{documents} documents cannot be put into {files} files of equal size")
     called = "driver and worker" if engine == "local" else "driver"
     more = {"local": (), "ray": ("--workers", str(workers), *(("--ray-address", "local") if workers == 1 else ()))}
-    warm = max(WARM, documents // 100)
     with tempfile.TemporaryDirectory() as folder:
         inputs, out = Path(folder) / "in", Path(folder) / "job"
         inputs.mkdir()
@@ -130,7 +146,8 @@ def measure(base: str, engine: EngineName, workers: int, documents: int, files: 
         problems, counts = jobs.verify(out), jobs.status(out)
     if problems or counts.documents_out != documents:
         raise RuntimeError("\n".join(problems) or f"{counts.documents_out} documents out of {documents}")
-    grown = {role: growth(curve, warm) for role, curve in curves.items()}
+    tenths = {role: parts(curve, documents) for role, curve in curves.items()}
+    grown = {role: growth(each) for role, each in tenths.items()}
     return {
         "base": base,
         "engine": engine,
@@ -139,8 +156,11 @@ def measure(base: str, engine: EngineName, workers: int, documents: int, files: 
         "files": files,
         "seconds": round(seconds, 1),
         "documents_per_second": round(documents / seconds, 1),
-        "warm": warm,
-        "growth_after_warm": {role: round(each, 4) for role, each in grown.items()},
+        "tenths_mb": {
+            role: [{"median": round(median(sizes), 1), "largest": max(sizes)} for sizes in each]
+            for role, each in tenths.items()
+        },
+        "growth_after_first_tenth": {role: round(each, 4) for role, each in grown.items()},
         "most_growth": FLAT,
         "flat": all(each <= FLAT for each in grown.values()),
         "curve_mb": curves,
@@ -149,14 +169,15 @@ def measure(base: str, engine: EngineName, workers: int, documents: int, files: 
 
 
 def memory_table(result: Mapping[str, Any]) -> Table:
-    """Each process's size at ten places, for a terminal."""
+    """Each process's sizes in tenths of the job, for a terminal."""
     title = f"{result['engine']}, {result['workers']} worker(s), {result['base']}: "
     title += "flat" if result["flat"] else "not flat"
-    table = Table("process", "documents", "MB", title=title)
-    for role, curve in result["curve_mb"].items():
-        for documents, size in curve[:: max(1, len(curve) // 10)]:
-            table.add_row(role, f"{documents:,}", f"{size:,.0f}")
-        table.add_row(role, f"growth after {result['warm']:,}", f"{result['growth_after_warm'][role]:+.1%}")
+    table = Table("process", "documents", "median MB", "largest MB", title=title)
+    for role, tenths in result["tenths_mb"].items():
+        for number, sizes in enumerate(tenths, 1):
+            until = f"{result['documents'] * number // TENTHS:,}"
+            table.add_row(role, until, f"{sizes['median']:,.0f}", f"{sizes['largest']:,.0f}")
+        table.add_row(role, "growth after the first tenth", "", f"{result['growth_after_first_tenth'][role]:+.1%}")
     return table
 
 

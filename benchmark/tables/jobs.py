@@ -116,14 +116,13 @@ def memory_part(records: Records) -> str:
         return ""
     rows = []
     for record in records.values():
-        for role, curve in record["curve_mb"].items():
-            sizes = dict(map(tuple, curve))
-            marks = (record["warm"], record["documents"] // 2, record["documents"])
-            at = [min(sizes, key=lambda count: abs(count - wanted)) for wanted in marks]
-            shown = [f"{sizes[count]:,.0f} MB ({count:,})" for count in at]
-            engine = "Ray" if record["engine"] == "ray" else record["engine"]
-            rows.append([engine, role, *shown, f"{record['growth_after_warm'][role]:+.1%}"])
-    head = ["engine", "process", "after the first documents", "half", "all", "largest growth after the first"]
+        engine = "Ray" if record["engine"] == "ray" else record["engine"]
+        for role, tenths in record["tenths_mb"].items():
+            shown = [
+                f"{sizes['median']:,.0f} MB, {sizes['largest']:,.0f}" for sizes in (tenths[0], tenths[4], tenths[-1])
+            ]
+            rows.append([engine, role, *shown, f"{record['growth_after_first_tenth'][role]:+.1%}"])
+    head = ["engine", "process", "first tenth: median, largest", "fifth", "last", "largest of all to that of the first"]
     sources = "\n".join(_source(name, record) for name, record in records.items())
     return f"{markdown_table(head, rows)}\n\n{sources}\n"
 

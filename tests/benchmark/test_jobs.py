@@ -25,12 +25,16 @@ def committed(name: str) -> dict[str, Any]:
     return found
 
 
-def test_growth_is_taken_from_the_first_size_after_the_warm_one() -> None:
-    curve = [(0, 50.0), (400, 90.0), (510, 100.0), (1000, 104.0), (1500, 102.0)]
-    assert jobs_memory.growth(curve, 500) == pytest.approx(0.04)
-    assert jobs_memory.growth([*curve[:3], (2000, 80.0)], 500) == 0
-    with pytest.raises(ConfigError, match="nothing to compare"):
-        jobs_memory.growth(curve[:3], 500)
+def test_growth_compares_the_largest_of_many_with_its_like() -> None:
+    curve = [(0, 500.0), (600, 100.0), (900, 110.0)]
+    curve += [(count, 104.0 + count % 1000 / 100) for count in range(1000, 10_001, 500)]
+    tenths = jobs_memory.parts(curve, 10_000)
+    assert tenths[0] == [100.0, 110.0], "what was before the first 500 does not count"
+    assert tenths[-1] == [104.0, 109.0, 104.0]
+    assert jobs_memory.growth(tenths) == 0
+    assert jobs_memory.growth([*tenths[:5], [121.0], *tenths[6:]]) == pytest.approx(0.1)
+    with pytest.raises(ConfigError, match="too few documents"):
+        jobs_memory.parts(curve[:9], 10_000)
 
 
 @pytest.mark.slow
@@ -46,7 +50,7 @@ def test_a_job_is_watched(engine: jobs_memory.EngineName, tiny: Tiny) -> None:
         assert counts[-1] > 2000
         assert all(size > 50 for _, size in curve)
     assert jobs_memory.memory_table(result).row_count > 4
-    assert "after the first" in tables.memory_part({"memory-x.json": result})
+    assert "first tenth" in tables.memory_part({"memory-x.json": result})
 
 
 def test_wrong_sizes_are_told() -> None:
