@@ -16,9 +16,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.forkserver import ensure_running
@@ -85,6 +87,7 @@ class WarmPopen:
             ours.append(pipe)
         self.stdin, self.stdout, self.stderr = ours
         given = (how, what, arguments, str(cwd or Path.cwd()), dict(env or os.environ), theirs, limit)
+        self._asking = threading.Lock()
         self._process = warm_context().Process(target=_child, args=given)
         self._process.start()
         for end in theirs:
@@ -104,7 +107,8 @@ class WarmPopen:
     @property
     def returncode(self) -> int | None:
         """The exit code, or ``None`` while it runs; the signal that ended it as a negative number."""
-        return self._process.exitcode
+        with self._asking:  # it is told once, to who asks first
+            return self._process.exitcode
 
     def poll(self) -> int | None:
         """The same."""
@@ -129,7 +133,7 @@ class WarmPopen:
         Raises:
             subprocess.TimeoutExpired: it has not come.
         """
-        self._process.join(timeout)
+        connection.wait([self._process.sentinel], timeout)
         if self.returncode is None:
             raise subprocess.TimeoutExpired(self.line, timeout or 0)
         return self.returncode
@@ -167,8 +171,8 @@ class WarmProcess(WarmPopen):
         for each in self._said:
             each.write_bytes(b"")
         with self._said[0].open("ab") as out, self._said[1].open("ab") as err:
-            said = {"stdout": out, "stderr": subprocess.STDOUT if together else err}
-            super().__init__(line, **said, cwd=folder, env=environment, limit=limit)
+            to = subprocess.STDOUT if together else err
+            super().__init__(line, stdout=out, stderr=to, cwd=folder, env=environment, limit=limit)
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Wait for its end; what it has printed."""
