@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmark.harness.jobs import command, start
 from benchmark.harness.memory import resident_mb
 from benchmark.harness.script import Output, finish, origin, run
-from benchmark.memory import WARM, texts
+from benchmark.memory import texts
 from gliner_adapters import jobs
 from gliner_adapters.cli import options as o
 from gliner_adapters.documents import Document, write_documents
@@ -90,21 +90,21 @@ def watch(
 
 
 def parts(curve: Curve, documents: int) -> list[list[float]]:
-    """The sizes of each tenth of a job, but for the first documents, when all is yet to be loaded.
+    """The sizes of each tenth of a job, but for the first hundredth, when all is yet to be loaded.
 
     Args:
         curve: of a process.
         documents: of the whole job.
 
     Raises:
-        ConfigError: a tenth has no size.
+        ConfigError: the first has no size, or all others have none.
     """
-    warm, tenths = max(WARM, documents // 100), [list[float]() for _ in range(TENTHS)]
+    warm, tenths = documents // 100, [list[float]() for _ in range(TENTHS)]
     for count, size in curve:
         if count >= warm:
             tenths[min(TENTHS - 1, count * TENTHS // documents)].append(size)
-    if not all(tenths):
-        raise ConfigError(f"too few documents: no size in a tenth of them after the first {warm}")
+    if not (tenths[0] and any(tenths[1:])):
+        raise ConfigError(f"too few documents: nothing to compare with those after the first {warm}")
     return tenths
 
 
@@ -114,7 +114,7 @@ def growth(tenths: Sequence[Sequence[float]]) -> float:
     Sizes are the largest between two looks, so they go up and down with the texts that are in work: one of them says
     little, and the largest of many is compared with its like.
     """
-    return max(map(max, tenths)) / max(tenths[0]) - 1
+    return max(size for sizes in tenths for size in sizes) / max(tenths[0]) - 1
 
 
 def measure(base: str, engine: EngineName, workers: int, documents: int, files: int) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def measure(base: str, engine: EngineName, workers: int, documents: int, files: 
         "seconds": round(seconds, 1),
         "documents_per_second": round(documents / seconds, 1),
         "tenths_mb": {
-            role: [{"median": round(median(sizes), 1), "largest": max(sizes)} for sizes in each]
+            role: [{"median": round(median(sizes), 1), "largest": max(sizes)} for sizes in each if sizes]
             for role, each in tenths.items()
         },
         "growth_after_first_tenth": {role: round(each, 4) for role, each in grown.items()},

@@ -119,7 +119,8 @@ def memory_part(records: Records) -> str:
         engine = "Ray" if record["engine"] == "ray" else record["engine"]
         for role, tenths in record["tenths_mb"].items():
             shown = [
-                f"{sizes['median']:,.0f} MB, {sizes['largest']:,.0f}" for sizes in (tenths[0], tenths[4], tenths[-1])
+                f"{sizes['median']:,.0f} MB, {sizes['largest']:,.0f}"
+                for sizes in (tenths[0], tenths[(len(tenths) - 1) // 2], tenths[-1])
             ]
             rows.append([engine, role, *shown, f"{record['growth_after_first_tenth'][role]:+.1%}"])
     head = ["engine", "process", "first tenth: median, largest", "fifth", "last", "largest of all to that of the first"]

@@ -29,12 +29,14 @@ def test_growth_compares_the_largest_of_many_with_its_like() -> None:
     curve = [(0, 500.0), (600, 100.0), (900, 110.0)]
     curve += [(count, 104.0 + count % 1000 / 100) for count in range(1000, 10_001, 500)]
     tenths = jobs_memory.parts(curve, 10_000)
-    assert tenths[0] == [100.0, 110.0], "what was before the first 500 does not count"
+    assert tenths[0] == [100.0, 110.0], "what was before the first hundredth does not count"
     assert tenths[-1] == [104.0, 109.0, 104.0]
     assert jobs_memory.growth(tenths) == 0
     assert jobs_memory.growth([*tenths[:5], [121.0], *tenths[6:]]) == pytest.approx(0.1)
     with pytest.raises(ConfigError, match="too few documents"):
-        jobs_memory.parts(curve[:9], 10_000)
+        jobs_memory.parts(curve[:2], 10_000)
+    with pytest.raises(ConfigError, match="too few documents"):
+        jobs_memory.parts([curve[0], *curve[5:]], 10_000)
 
 
 @pytest.mark.slow
