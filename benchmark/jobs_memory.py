@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -20,7 +20,7 @@ import typer
 from rich.table import Table
 
 from benchmark.harness.jobs import command, start
-from benchmark.harness.memory import resident_mb
+from benchmark.harness.memory import TENTHS, Curve, growth, parts, resident_mb
 from benchmark.harness.script import Output, finish, origin, run
 from benchmark.memory import texts
 from gliner_adapters import jobs
@@ -33,12 +33,9 @@ from gliner_adapters.model import load_base
 
 EngineName = Literal["local", "ray"]
 #: By how much the largest size may exceed that in the first tenth of the documents.
-FLAT, TENTHS = 0.10, 10
+FLAT = 0.10
 #: Seconds between two looks; points of a curve.
 LOOK, POINTS = 0.2, 200
-
-#: Documents done, and the largest size in MB since the point before.
-Curve = list[tuple[int, float]]
 
 
 def lay_out(folder: Path, base: str, documents: int, files: int) -> None:
@@ -65,7 +62,7 @@ def watch(
         every: documents between two points.
 
     Returns:
-        The curve of each process.
+        The curve of each process: the largest size since the point before.
     """
     job = jobs.JobFolder(out)
     names = {given.path: given.name for given in find_inputs([str(inputs)])}
@@ -87,34 +84,6 @@ def watch(
             largest.clear()
             due = count - count % every + every
     return curves
-
-
-def parts(curve: Curve, documents: int) -> list[list[float]]:
-    """The sizes of each tenth of a job, but for the first hundredth, when all is yet to be loaded.
-
-    Args:
-        curve: of a process.
-        documents: of the whole job.
-
-    Raises:
-        ConfigError: the first has no size, or all others have none.
-    """
-    warm, tenths = documents // 100, [list[float]() for _ in range(TENTHS)]
-    for count, size in curve:
-        if count >= warm:
-            tenths[min(TENTHS - 1, count * TENTHS // documents)].append(size)
-    if not (tenths[0] and any(tenths[1:])):
-        raise ConfigError(f"too few documents: nothing to compare with those after the first {warm}")
-    return tenths
-
-
-def growth(tenths: Sequence[Sequence[float]]) -> float:
-    """By how much the largest size of all exceeds the largest of the first tenth.
-
-    Sizes are the largest between two looks, so they go up and down with the texts that are in work: one of them says
-    little, and the largest of many is compared with its like.
-    """
-    return max(size for sizes in tenths for size in sizes) / max(tenths[0]) - 1
 
 
 def measure(base: str, engine: EngineName, workers: int, documents: int, files: int) -> dict[str, Any]:

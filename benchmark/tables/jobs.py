@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmark.harness.timing import interval
 from benchmark.jobs import PUBMED
+from benchmark.tables.reading import TO_FIRST
 from gliner_adapters.markdown import markdown_table
 
 Records = Mapping[str, Mapping[str, Any]]
@@ -123,7 +124,7 @@ def memory_part(records: Records) -> str:
                 for sizes in (tenths[0], tenths[(len(tenths) - 1) // 2], tenths[-1])
             ]
             rows.append([engine, role, *shown, f"{record['growth_after_first_tenth'][role]:+.1%}"])
-    head = ["engine", "process", "first tenth: median, largest", "fifth", "last", "largest of all to that of the first"]
+    head = ["engine", "process", "first tenth: median, largest", "fifth", "last", TO_FIRST]
     sources = "\n".join(_source(name, record) for name, record in records.items())
     return f"{markdown_table(head, rows)}\n\n{sources}\n"
 

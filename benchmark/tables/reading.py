@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
+from benchmark.harness.memory import growth, parts
 from benchmark.harness.timing import interval
 from gliner_adapters.markdown import markdown_table
+
+TO_FIRST = "largest of all to that of the first"
 
 
 def segments_part(record: dict[str, Any]) -> str:
@@ -74,12 +78,19 @@ def memory_part(records: list[dict[str, Any]]) -> str:
     """What a process holds after so many documents."""
     rows = []
     for record in records:
-        curve = {documents: size for documents, size in record["curve_mb"] if documents}
-        last = max(curve)
-        at = [min(curve, key=lambda documents: abs(documents - wanted)) for wanted in (500, last // 4, last // 2, last)]
-        shown = [f"{curve[documents]:,.0f} MB ({documents:,})" for documents in at]
-        rows.append([record["way"], record["precision"], *shown, f"{record['growth_after_500']:+.1%}"])
-    head = ["read through", "precision", "after 500", "a quarter", "half", "all documents", "largest growth after 500"]
+        tenths = parts(record["curve_mb"], record["documents"])
+        shown = [f"{median(sizes):,.0f} MB, {max(sizes):,.0f}" for sizes in (tenths[0], tenths[4], tenths[-1])]
+        grown = (growth(tenths), record["growth_after_500"])
+        rows.append([record["way"], record["precision"], *shown, *(f"{each:+.1%}" for each in grown)])
+    head = [
+        "read through",
+        "precision",
+        "first tenth: median, largest",
+        "fifth",
+        "last",
+        TO_FIRST,
+        "to the size after 500",
+    ]
     return markdown_table(head, rows) + "\n\n" + "\n".join(_from(record).strip() for record in records) + "\n"
 
 

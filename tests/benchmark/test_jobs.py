@@ -11,6 +11,7 @@ import pytest
 
 from adapters.helpers import Tiny
 from benchmark import jobs_bad_inputs, jobs_kills, jobs_memory
+from benchmark.harness import memory
 from benchmark.harness.jobs import confined, finished
 from benchmark.harness.script import RESULTS
 from benchmark.tables import jobs as tables
@@ -28,15 +29,15 @@ def committed(name: str) -> dict[str, Any]:
 def test_growth_compares_the_largest_of_many_with_its_like() -> None:
     curve = [(0, 500.0), (600, 100.0), (900, 110.0)]
     curve += [(count, 104.0 + count % 1000 / 100) for count in range(1000, 10_001, 500)]
-    tenths = jobs_memory.parts(curve, 10_000)
+    tenths = memory.parts(curve, 10_000)
     assert tenths[0] == [100.0, 110.0], "what was before the first hundredth does not count"
     assert tenths[-1] == [104.0, 109.0, 104.0]
-    assert jobs_memory.growth(tenths) == 0
-    assert jobs_memory.growth([*tenths[:5], [121.0], *tenths[6:]]) == pytest.approx(0.1)
+    assert memory.growth(tenths) == 0
+    assert memory.growth([*tenths[:5], [121.0], *tenths[6:]]) == pytest.approx(0.1)
     with pytest.raises(ConfigError, match="too few documents"):
-        jobs_memory.parts(curve[:2], 10_000)
+        memory.parts(curve[:2], 10_000)
     with pytest.raises(ConfigError, match="too few documents"):
-        jobs_memory.parts([curve[0], *curve[5:]], 10_000)
+        memory.parts([curve[0], *curve[5:]], 10_000)
 
 
 @pytest.mark.slow
@@ -44,12 +45,12 @@ def test_growth_compares_the_largest_of_many_with_its_like() -> None:
 def test_a_job_is_watched(engine: jobs_memory.EngineName, tiny: Tiny) -> None:
     if engine == "ray":
         pytest.importorskip("ray")
-    result = jobs_memory.measure(str(tiny("bi-bert").folder), engine, 1, 4000, 4)
+    result = jobs_memory.measure(str(tiny("bi-bert").folder), engine, 1, 20_000, 20)
     assert set(result["curve_mb"]) == ({"driver and worker"} if engine == "local" else {"driver", "worker 1"})
     for curve in result["curve_mb"].values():
         counts = [count for count, _ in curve]
         assert counts == sorted(counts)
-        assert counts[-1] > 2000
+        assert counts[-1] > 10_000
         assert all(size > 50 for _, size in curve)
     assert jobs_memory.memory_table(result).row_count > 4
     assert "first tenth" in tables.memory_part({"memory-x.json": result})
