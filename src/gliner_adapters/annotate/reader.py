@@ -26,7 +26,7 @@ from gliner_adapters.runtimes import Runtime
 
 #: After so many documents, memory that the C library keeps for later goes back to the system: batches of ever other
 #: shapes leave holes in it, one set for each of the threads that the stages run in.
-DOCUMENTS_BETWEEN_RETURNS = 1024
+DOCUMENTS_BETWEEN_RETURNS = 128
 
 
 class Reader:
