@@ -58,6 +58,20 @@ async def test_bodies_are_counted_as_they_come(serve: Serve, monkeypatch: pytest
         assert (await client.post("/v1/annotate", content=pieces(), headers=json_type)).status_code == 200
 
 
+async def test_who_goes_on_sending_now_and_then_keeps_no_place(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LINGERING_IN_ALL", 0.3)
+
+    async def drops() -> AsyncIterator[bytes]:
+        yield b" " * 1001
+        while True:
+            await asyncio.sleep(0.02)
+            yield b" "
+
+    async with serve(max_body_bytes=1000) as client:
+        asked = client.post("/v1/annotate", content=drops(), headers={"Content-Type": "application/json"})
+        assert_error(await asyncio.wait_for(asked, 20), 413, "body_too_large")
+
+
 async def test_a_body_that_does_not_come(serve: Serve) -> None:
     async def slow() -> AsyncIterator[bytes]:
         yield b"{"

@@ -75,8 +75,9 @@ class BodyLimit:
 
 #: What was not read of a body must not be taken for the next request.
 _CLOSE = {"Connection": "close"}
-#: What is still taken in, and dropped, of the body of a request that was refused: bytes, and seconds for each part.
-LINGERING_BYTES, LINGERING_SECONDS = 64 * 2**20, 1.0
+#: What is still taken in, and dropped, of the body of a request that was refused: bytes, seconds for each part, and for
+#: all of them: whoever sends a byte now and then must not keep a place.
+LINGERING_BYTES, LINGERING_SECONDS, LINGERING_IN_ALL = 64 * 2**20, 1.0, 10.0
 
 
 async def _last_answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,8 +99,8 @@ async def _last_answer(response: Response, scope: Scope, receive: Receive, send:
 
 async def _drop(receive: Receive) -> None:
     """Take in the rest of a body, as long as it comes and within bounds."""
-    left, more = LINGERING_BYTES, True
-    while more and left > 0:
+    left, more, until = LINGERING_BYTES, True, time.monotonic() + LINGERING_IN_ALL
+    while more and left > 0 and time.monotonic() < until:
         try:
             message = await asyncio.wait_for(receive(), LINGERING_SECONDS)
         except asyncio.TimeoutError:
