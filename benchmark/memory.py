@@ -20,7 +20,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from benchmark.harness.memory import resident_mb
+from benchmark.harness.memory import TENTHS, resident_mb
 from benchmark.harness.script import Output, finish, origin, run
 from benchmark.harness.server import PATIENCE, serving
 from gliner_adapters.annotate import Annotator, Request
@@ -134,8 +134,11 @@ def main(
     output: Output = None,
 ) -> None:
     """Read a long stream of made-up texts and tell what the process holds of the memory."""
-    if documents // every * every < WARM:
-        raise ConfigError(f"too few documents: growth is told from {WARM} on, and no look is taken after so many")
+    if documents // every * every < WARM or documents < TENTHS * every:
+        raise ConfigError(
+            f"too few documents: growth is told from {WARM} on, and every tenth of the documents needs a look at the memory; "
+            "have more documents, or a smaller --every"
+        )
     result = measure_memory(base, way, documents, every, precision)
     finish(result, memory_table(result), output)
 
