@@ -134,7 +134,7 @@ def main(
     output: Output = None,
 ) -> None:
     """Read a long stream of made-up texts and tell what the process holds of the memory."""
-    if documents // every * every < WARM or documents < TENTHS * every:
+    if documents // every * every < WARM or documents <= TENTHS * every:
         raise ConfigError(
             f"too few documents: growth is told from {WARM} on, and every tenth of the documents needs a look at the memory; "
             "have more documents, or a smaller --every"
