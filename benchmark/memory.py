@@ -136,8 +136,8 @@ def main(
     """Read a long stream of made-up texts and tell what the process holds of the memory."""
     if documents // every * every < WARM or documents <= TENTHS * every:
         raise ConfigError(
-            f"too few documents: growth is told from {WARM} on, and every tenth of the documents needs a look at the memory; "
-            "have more documents, or a smaller --every"
+            f"too few documents: growth is told from {WARM} on, and each tenth of the documents needs a look at the "
+            "memory; have more documents, or a smaller --every"
         )
     result = measure_memory(base, way, documents, every, precision)
     finish(result, memory_table(result), output)

@@ -39,7 +39,7 @@ LAYERS = (
     ("evaluation", "corpora"),
     ("documents",),
     ("settings", "markdown", "locking", "extras", "plugins"),
-    ("storage", "inputs", "_imports"),
+    ("storage", "inputs", "_imports", "signals"),
     ("embedded_names", "errors", "_lazy", "_memory"),
 )
 #: What a package may not use although it lies below.

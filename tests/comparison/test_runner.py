@@ -20,7 +20,8 @@ from gliner_adapters.cli import app
 from gliner_adapters.comparison.found import read_found
 from gliner_adapters.comparison.measures import other_wordings
 from gliner_adapters.comparison.plan import Plan, read_plan
-from gliner_adapters.comparison.runner import execute, execute_all, state
+from gliner_adapters.comparison.processes import execute_all
+from gliner_adapters.comparison.runner import execute, state
 from gliner_adapters.comparison.specs import RunSpec, expand
 from gliner_adapters.corpora import Corpus, load_corpus
 from gliner_adapters.corpora.registry import corpus_info

@@ -23,6 +23,7 @@ from gliner_adapters.pretraining.work import AHEAD, Work, ahead, ahead_in_proces
 from gliner_adapters.training import Reporter
 from pretraining.helpers import recipe, source, toy_source
 from training.toy import toy_corpus
+from watching import ended
 
 
 def loop_of(tiny_base: TinyBase, folder: Path, **training: object) -> PretrainingLoop:
@@ -163,6 +164,23 @@ def test_processes_raise_in_turn_and_end_with_the_loop() -> None:
     assert next(stopped) == 0
     stopped.close()
     assert not multiprocessing.active_children()
+
+
+def test_processes_end_with_one_that_is_killed() -> None:
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def loop() -> None:
+        for process in ahead_in_processes(lambda _: os.getpid(), range(1_000_000), 2):
+            sender.send(process)
+
+    process = context.Process(target=loop)
+    process.start()
+    seen = {receiver.recv() for _ in range(100)}
+    process.kill()
+    process.join()
+    assert process.pid not in seen
+    assert all(ended(each, 20) for each in seen)
 
 
 def test_without_fork_a_thread_does_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,6 @@ from gliner_adapters.cli.known import formats, methods
 from gliner_adapters.cli.pretrain import pretrain
 from gliner_adapters.cli.serve import CONTEXT as SERVE_CONTEXT
 from gliner_adapters.cli.serve import serve
-from gliner_adapters.cli.signals import Terminated, raise_on_sigterm
 from gliner_adapters.corpora import FetchError
 from gliner_adapters.errors import (
     AdapterError,
@@ -40,6 +39,7 @@ from gliner_adapters.errors import (
     HubError,
     StorageError,
 )
+from gliner_adapters.signals import TERMINATED, Terminated, raise_on_sigterm
 
 #: Exit code after Ctrl-C.
 INTERRUPTED = 130
@@ -127,7 +127,7 @@ def run_app(app: typer.Typer, name: str) -> None:
             _end_at_once("interrupted", INTERRUPTED)
         raise
     except Terminated:
-        _end_at_once("terminated", 143)
+        _end_at_once("terminated", TERMINATED)
 
 
 def _end_at_once(told: str, code: int) -> None:

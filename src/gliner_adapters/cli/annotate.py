@@ -11,11 +11,11 @@ from rich.console import Console
 
 from gliner_adapters.cli import options as o
 from gliner_adapters.cli.reading_progress import ReadingProgress
-from gliner_adapters.cli.signals import Terminated
 from gliner_adapters.documents import Document, Label, WriteReport, read_documents, write_documents, written_format
 from gliner_adapters.documents.formats import builtin_formats, check_writable
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.runtimes import Runtime
+from gliner_adapters.signals import Terminated
 
 if TYPE_CHECKING:
     from gliner_adapters.annotate import Annotator

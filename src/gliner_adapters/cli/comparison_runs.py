@@ -32,7 +32,8 @@ def run(
     gliner-adapters comparison run benchmark/plans/smoke.toml --output runs
     """
     from gliner_adapters.comparison.plan import read_plan
-    from gliner_adapters.comparison.runner import execute_all, state
+    from gliner_adapters.comparison.processes import execute_all
+    from gliner_adapters.comparison.runner import state
     from gliner_adapters.comparison.specs import expand
     from gliner_adapters.errors import ConfigError
 

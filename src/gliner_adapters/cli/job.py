@@ -17,8 +17,8 @@ from gliner_adapters.cli import options as o
 from gliner_adapters.cli.job_options import Out, adapters_by_name, check_bare, job_settings, label_entry
 from gliner_adapters.cli.job_outputs import estimate, export
 from gliner_adapters.cli.job_progress import JobProgress, told
-from gliner_adapters.cli.signals import Terminated
 from gliner_adapters.errors import ConfigError
+from gliner_adapters.signals import Terminated
 
 if TYPE_CHECKING:
     from gliner_adapters import jobs

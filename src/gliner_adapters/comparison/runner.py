@@ -11,23 +11,10 @@ is then the run's, and one that dies takes none along.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import shutil
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from multiprocessing.connection import Connection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import uuid4
-
-import torch
-from filelock import FileLock, Timeout
 
 from gliner_adapters.adapters import TrainedAdapter, load_adapter, save_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE
@@ -45,38 +32,19 @@ from gliner_adapters.comparison.run_files import (
 )
 from gliner_adapters.comparison.specs import RunSpec
 from gliner_adapters.corpora import Corpus, load_corpus
-from gliner_adapters.errors import ConfigError, GlinerAdaptersError
+from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import keep_labels
 from gliner_adapters.locking import locked
 from gliner_adapters.model import Base, load_base
-from gliner_adapters.model.devices import find_device
 from gliner_adapters.model.precision import precision_on
 from gliner_adapters.provenance import provenance
 from gliner_adapters.storage import write_json
 from gliner_adapters.training import FeatureStore
 
 if TYPE_CHECKING:
-    from multiprocessing.context import ForkServerContext, SpawnContext
-
-#: Where runs share word vectors, within the folder of all runs; the last call that uses it removes it.
-FEATURES_FOLDER = ".features"
+    pass
 
 State = Literal["new", "unfinished", "finished", "other"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        name: the run's.
-        macro_f1: on test, if it finished.
-        error: why it did not.
-    """
-
-    name: str
-    macro_f1: float | None = None
-    error: str | None = None
 
 
 def state(spec: RunSpec, folder: Path) -> State:
@@ -204,125 +172,6 @@ def _deployable_bytes(trained: TrainedAdapter) -> int | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         return shipped_bytes(save_adapter(trained, folder, deployable=True))
-
-
-def execute_all(
-    specs: Sequence[RunSpec], output: Path, data_dir: Path | None = None, jobs: int = 1, device: str = "cpu"
-) -> Iterator[Outcome]:
-    """Do runs that are not finished, each in a process of its own; a failing one does not stop the others.
-
-    Args:
-        specs: the runs.
-        output: the folder that theirs lie in.
-        data_dir: where registered corpora lie.
-        jobs: processes at a time; the processor's cores are shared out among them.
-        device: where they compute; a GPU is shared by all of them.
-
-    Yields:
-        How each run ended, as it ends.
-    """
-    found = str(find_device(device))  # once, rather than in every run
-    threads = max(1, torch.get_num_threads() // jobs)
-    waiting = [spec for spec in specs if state(spec, output / spec.name) != "finished"]
-    with _shared_features(output) as features, ThreadPoolExecutor(jobs) as pool:
-        futures = [
-            pool.submit(_in_process, spec, output / spec.name, data_dir, features, threads, found) for spec in waiting
-        ]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:  # interrupted: those that have not begun must not begin
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-@contextmanager
-def _shared_features(output: Path) -> Iterator[Path]:
-    """The folder of shared word vectors, removed at the end unless another call still uses it.
-
-    Each call holds a lock file there. What is interrupted leaves the vectors for the call that goes on.
-    """
-    folder = output / FEATURES_FOLDER
-    output.mkdir(parents=True, exist_ok=True)
-    guard = FileLock(output / f"{FEATURES_FOLDER}.lock")  # one call at a time comes or goes
-    with guard:
-        folder.mkdir(exist_ok=True)
-        own = FileLock(folder / f"{uuid4().hex}.lock")
-        own.acquire()
-    try:
-        yield folder
-    finally:
-        own.release()
-    with guard:
-        if not any(_held(lock) for lock in folder.glob("*.lock")):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _held(lock: Path) -> bool:
-    """Whether a process holds a lock file; one that was killed does not."""
-    try:
-        FileLock(lock).acquire(timeout=0).lock.release()
-    except Timeout:
-        return True
-    return False
-
-
-@lru_cache
-def _processes() -> ForkServerContext | SpawnContext:
-    """Starts processes: not as forks of this one, whose threads do not survive that, but of one that has none.
-
-    It has imported torch and all the rest once, and a run begins at once instead of after seconds.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gliner", __name__])
-    return context
-
-
-def _in_process(
-    spec: RunSpec, folder: Path, data_dir: Path | None, features: Path, threads: int, device: str
-) -> Outcome:
-    """Start a process for a run and wait for it."""
-    context = _processes()
-    receiver, sender = context.Pipe(duplex=False)
-    given = (sender, dict(os.environ), spec, folder, data_dir, features, threads, device)
-    process = context.Process(target=_child, args=given, name=spec.name)
-    process.start()
-    sender.close()
-    try:
-        outcome: Outcome = receiver.recv()
-    except EOFError:
-        process.join()
-        outcome = Outcome(spec.name, error=f"its process died (exit code {process.exitcode}); run again to go on")
-    process.join()
-    return outcome
-
-
-def _child(
-    sender: Connection,
-    environment: Mapping[str, str],
-    spec: RunSpec,
-    folder: Path,
-    data_dir: Path | None,
-    features: Path,
-    threads: int,
-    device: str,
-) -> None:
-    os.environ.clear()  # what it is forked from has that of its own start
-    os.environ.update(environment)
-    torch.set_num_threads(threads)
-    store = FeatureStore(features, keep=True)
-    sender.send(_attempt(spec.name, lambda: execute(spec, folder, data_dir, store, device)))
-
-
-def _attempt(name: str, run: Callable[[], dict[str, Any]]) -> Outcome:
-    """A run's end; of an error that is not the input's, the whole traceback."""
-    try:
-        return Outcome(name, macro_f1=run()["macro_f1"])
-    except GlinerAdaptersError as error:
-        return Outcome(name, error=str(error))
-    except Exception:
-        return Outcome(name, error=traceback.format_exc())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -33,6 +34,7 @@ from gliner_adapters.model.tokens import LabelPrompt
 from gliner_adapters.pretraining.data import Source
 from gliner_adapters.pretraining.drawing import Group, Labels, draw_labels
 from gliner_adapters.pretraining.recipe import Recipe
+from gliner_adapters.signals import end_with_parent
 from gliner_adapters.training.losses import span_targets
 
 #: Steps that are laid out before they are needed.
@@ -234,6 +236,8 @@ _make: Callable[[Any], Any] | None = None
 
 def _remember(make: Callable[[Any], Any]) -> None:
     global _make
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # there is nothing to clean up
+    end_with_parent()
     torch.set_num_threads(1)
     _make = make
 
