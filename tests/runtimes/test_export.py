@@ -78,10 +78,9 @@ def vectors_of(base: Base, labels: int) -> Tensor | None:
     ("kind", "name"),
     [
         *(("onnx", name) for name in (*BASES, "bi-modernbert-last")),
-        ("openvino", "uni-bert"),
         ("onnx", "uni-mpnet"),
         ("openvino", "bi-mpnet"),
-        *(pytest.param("openvino", name, marks=pytest.mark.slow) for name in ("bi-deberta", "uni-modernbert")),
+        *(pytest.param("openvino", n, marks=pytest.mark.slow) for n in ("uni-bert", "bi-deberta", "uni-modernbert")),
     ],
 )
 def test_the_whole_pass_gives_torchs_numbers(kind: str, name: str, tiny: Tiny, tmp_path: Path) -> None:

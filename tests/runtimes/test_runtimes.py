@@ -23,7 +23,7 @@ from gliner_adapters.model.parts import Parts
 from gliner_adapters.model.passages import Segmenter
 from gliner_adapters.model.precision import Precision
 from gliner_adapters.model.score import valid_spans
-from gliner_adapters.runtimes import RUNTIMES, Runtime, check_runtime, prepare
+from gliner_adapters.runtimes import RUNTIMES, Runtime, check_runtime, int8, prepare
 from gliner_adapters.runtimes.cache import DIGESTS
 from parts_reader import PartsReader
 
@@ -71,8 +71,7 @@ def entities(base: Base, parts: Parts) -> list[list[tuple[int, int, str]]]:
         ("openvino", "bi-bert"),
         ("openvino", "uni-deberta"),
         ("onnx", "bi-mpnet"),
-        ("openvino", "uni-mpnet"),
-        pytest.param("openvino", "bi-modernbert", marks=pytest.mark.slow),
+        *(pytest.param("openvino", name, marks=pytest.mark.slow) for name in ("bi-modernbert", "uni-mpnet")),
     ],
 )
 def test_graphs_give_torchs_numbers(runtime: Runtime, name: str, tiny: Tiny, cache: Path) -> None:
@@ -104,9 +103,11 @@ def test_int8_is_close_and_not_the_same(name: str, tiny: Tiny) -> None:
 @pytest.mark.parametrize("most", ["AVX2", "AVX512_CORE", "ALL"])
 def test_int8_products_are_exact_on_every_processor(most: str) -> None:
     """Without dot products of bytes, pairs of products overflow 16 bits; fewer steps of the weights fit."""
-    code = """
+    code = f"""
+import runpy
 import torch
-from gliner_adapters.runtimes.native import Int8Linear, weight_steps
+int8 = runpy.run_path({int8.__file__!r})  # without the package, whose import takes seconds
+Int8Linear, weight_steps = int8["Int8Linear"], int8["weight_steps"]
 torch.manual_seed(0)
 layer = torch.nn.Linear(96, 64)
 inputs = torch.randn(40, 96)
@@ -145,7 +146,7 @@ def test_openvino_reads_in_bf16(tiny: Tiny, cache: Path, openvino_bf16: None) ->
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_base_stays_as_it_is(runtime: Runtime, tiny: Tiny, cache: Path) -> None:
     needed(runtime)
-    base = tiny("uni-bert").base
+    base = tiny("bi-bert").base
     before = {name: tensor.clone() for name, tensor in base.network.state_dict().items()}
     prepare(base.parts, runtime, cache=cache)
     if runtime == "torch":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import nn
 
 from gliner_adapters.errors import ConfigError
 from gliner_adapters.model.parts import TextEncoder, device_of
+from gliner_adapters.runtimes.int8 import Int8Linear
 
 
 def with_bf16_weights(encoder: TextEncoder) -> TextEncoder:
@@ -42,52 +42,6 @@ def with_int8_layers(encoder: TextEncoder) -> TextEncoder:
         parent, _, own = name.rpartition(".")
         setattr(duplicate.get_submodule(parent), own, Int8Linear(layer))
     return duplicate
-
-
-class Int8Linear(nn.Module):
-    """A linear layer in int8: a scale for each row of the weights, and in each pass one for each sub-token.
-
-    A scale for a whole batch, as torch's own dynamic quantisation has it, would let one sub-token's outlier coarsen all
-    others, and make a passage's entities depend on its neighbours.
-    """
-
-    weight: torch.Tensor
-    scales: torch.Tensor
-
-    def __init__(self, layer: nn.Linear) -> None:
-        super().__init__()
-        scales = _scales(layer.weight, weight_steps())
-        self.register_buffer("weight", (layer.weight / scales).round_().to(torch.int8))
-        self.register_buffer("scales", scales.squeeze(1))
-        self.bias = layer.bias
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """``(..., I)`` to ``(..., O)``."""
-        rows = inputs.reshape(-1, inputs.shape[-1]).float()
-        scales = _scales(rows, 127)
-        products = torch._int_mm((rows / scales).round_().to(torch.int8), self.weight.t())
-        outputs = products.float().mul_(scales).mul_(self.scales)
-        if self.bias is not None:
-            outputs += self.bias
-        return outputs.view(*inputs.shape[:-1], -1)
-
-
-@cache
-def weight_steps() -> int:
-    """How many steps of int8 weights may take on either side of zero: 127, or 64.
-
-    Processors without dot products of bytes (VNNI) add products in pairs, in 16 bits, where two of 127 steps overflow
-    and two of 64 do not. Which kind this one is, is tried out: what oneDNN picks is its own affair.
-    """
-    draw = torch.Generator().manual_seed(0)
-    rows, weights = (torch.randint(-127, 128, (32, 128), generator=draw).to(torch.int8) for _ in range(2))
-    products = torch._int_mm(rows, weights.t())
-    return 127 if torch.equal(products, rows.int() @ weights.int().t()) else 64
-
-
-def _scales(rows: torch.Tensor, steps: int) -> torch.Tensor:
-    """``(R, 1)``: what one step of int8 stands for in each row."""
-    return rows.abs().amax(1, keepdim=True).clamp_(min=1e-8) / steps
 
 
 def _reading_copy(encoder: TextEncoder) -> TextEncoder:
