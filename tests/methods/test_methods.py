@@ -18,7 +18,7 @@ from gliner_adapters.errors import ConfigError
 from gliner_adapters.methods import METHODS, attach, get_method
 from gliner_adapters.testing import METHOD_CHECKS, MethodCase
 from gliner_adapters.testing.lives import check_deployable, check_resuming, check_saving, check_serving, check_training
-from gliner_adapters.testing.methods import check_baking, check_start
+from gliner_adapters.testing.methods import check_baking, check_label_style, check_start, check_unplugging
 from methods.helpers import logits_of, quiet
 
 #: Every technique on every base that it works on.
@@ -34,6 +34,8 @@ ENOUGH = {
     check_serving: PLAIN,
     check_training: PLAIN,
     check_resuming: PLAIN,
+    check_label_style: PLAIN,
+    check_unplugging: [name for name in RECIPES if not RECIPES[name].config],
     check_saving: (),  # in tests/adapters
     check_deployable: (),
 }
