@@ -29,7 +29,7 @@ export PIP_NO_INPUT := 1
 .PHONY: benchmark-context help setup mpnet demo docs test test-documents test-slow lint format pretrain benchmark benchmark-smoke benchmark-core benchmark-bases \
 	benchmark-epochs benchmark-footprint benchmark-guarantees benchmark-inference benchmark-jobs \
 	benchmark-jobs-bad-inputs benchmark-jobs-kills benchmark-jobs-memory benchmark-load benchmark-memory benchmark-merged \
-	benchmark-one-way benchmark-pubmed-reading benchmark-same-adapter benchmark-schema benchmark-segments \
+	benchmark-one-way benchmark-pubmed-reading benchmark-reading-bases benchmark-same-adapter benchmark-schema benchmark-segments \
 	benchmark-serving benchmark-spacy benchmark-speed benchmark-train-beside page-images documents clean
 
 help: ## List the targets
@@ -159,6 +159,9 @@ benchmark-merged: $(INSTALLED) ## Measure adapters with deltas, merged and unmer
 benchmark-context: $(INSTALLED) ## Measure what neighbouring sentences give in training (an hour)
 	$(BIN)/python -m benchmark.training_option --method heads --option context=64 --training epochs=12 \
 		--training evaluate_every=4 --output benchmark/results/training/context-heads-bc5cdr.json $(ARGS)
+
+benchmark-reading-bases: $(INSTALLED) ## Measure how fast the embedded bases read, in every runtime (minutes)
+	$(BIN)/python -m benchmark.reading_bases --output benchmark/results/speed/reading-bases.json $(ARGS)
 
 benchmark-segments: $(INSTALLED) ## Score the embedded bases on abstracts, by sentence and by window
 	$(BIN)/python -m benchmark.segments --output benchmark/results/segments/zero-shot.json $(ARGS)

@@ -14,7 +14,7 @@ import typer
 
 from benchmark.harness.script import RESULTS, SCRIPTS, run
 from benchmark.tables import jobs
-from benchmark.tables.bases import footprint_part, low_rank_part, start_part, zero_shot_part
+from benchmark.tables.bases import footprint_part, low_rank_part, reading_part, start_part, zero_shot_part
 from benchmark.tables.capabilities import capability_table
 from benchmark.tables.comparison import comparison_part, comparison_summary
 from benchmark.tables.formats import format_table
@@ -74,6 +74,7 @@ def document_parts(results: Path = RESULTS) -> dict[str, dict[str, str]]:
             "one-way": one_way_part(_read(results / "speed" / "one-way.json")),
             "memory": memory_part(_read_all(results / "memory")),
             "epochs": epochs_part(speed["epochs"]),
+            "reading-bases": reading_part(_read(results / "speed" / "reading-bases.json")),
             "footprint": footprint_part(_read(results / "footprint" / "bases.json")),
         },
     }

@@ -19,6 +19,7 @@ import typer
 from rich.table import Table
 from torch import Tensor
 
+from benchmark.harness.ours import RUNS, our_readers, read_anew
 from benchmark.harness.passes import read_with
 from benchmark.harness.programs import REFERENCE, Reader, other_readers
 from benchmark.harness.script import Output, Rounds, finish, origin, run
@@ -28,26 +29,16 @@ from gliner_adapters.annotate import Annotator
 from gliner_adapters.cli import options as o
 from gliner_adapters.corpora import load_corpus
 from gliner_adapters.documents import Document, Entity
-from gliner_adapters.errors import ConfigError
 from gliner_adapters.evaluation import evaluate_predictions, keep_labels
 from gliner_adapters.model.parts import TextEncoder
 from gliner_adapters.model.precision import Precision
-from gliner_adapters.runtimes import Runtime, prepare
+from gliner_adapters.runtimes import prepare
 
 OURS = "gliner-adapters, "
 #: What all entities are compared with.
 EXACT = f"{OURS}torch"
 #: Packages whose versions decide a figure, beside those of every result.
 PACKAGES = ("onnxruntime", "openvino", "fast-gliner")
-#: Ours, by name: runtime and precision.
-RUNS: dict[str, tuple[Runtime, Precision]] = {
-    "torch": ("torch", "fp32"),
-    "torch bf16": ("torch", "bf16"),
-    "int8": ("int8", "fp32"),
-    "onnx": ("onnx", "fp32"),
-    "openvino": ("openvino", "fp32"),
-    "openvino bf16": ("openvino", "bf16"),
-}
 
 
 def compare_inference(
@@ -79,7 +70,9 @@ def compare_inference(
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         weights = load_weights(base_name, adapter_name, corpus.labels, Path(folder))
         others, missing = other_readers(weights)
-        ours, not_ours = our_readers(weights)
+        readers, left_out = our_readers(weights.base, weights.labels, weights.threshold)
+        ours = {OURS + name: reader for name, reader in readers.items()}
+        not_ours = {OURS + name: why for name, why in left_out.items()}
         measured = {name: measure(documents, weights, others, ours, rounds) for name, documents in texts.items()}
     return {
         "weights": adapter_name or base_name,
@@ -93,19 +86,6 @@ def compare_inference(
         **measured,
         **origin(weights.base.device),
     }
-
-
-def our_readers(weights: Weights) -> tuple[dict[str, Annotator], dict[str, str]]:
-    """Each of our runtimes by name, and why some are left out."""
-    readers, missing = {}, {}
-    for name, (runtime, precision) in RUNS.items():
-        try:
-            readers[OURS + name] = Annotator(
-                weights.base, weights.labels, threshold=weights.threshold, precision=precision, runtime=runtime
-            )
-        except ConfigError as error:
-            missing[OURS + name] = str(error)
-    return readers, missing
 
 
 def versions() -> dict[str, str | None]:
@@ -159,12 +139,6 @@ def measure(
 
 def _keys(entities: Sequence[Sequence[Entity]]) -> set[tuple[int, tuple[int, int, str]]]:
     return {(number, entity.key) for number, each in enumerate(entities) for entity in each}
-
-
-def read_anew(annotator: Annotator, texts: Sequence[str]) -> list[list[Entity]]:
-    """Read texts without a memory of their words."""
-    annotator.model.base.text_tokens.forget()
-    return [list(document.entities) for document in annotator.annotate(texts)]
 
 
 class _Timed:

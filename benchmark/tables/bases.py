@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmark.harness.timing import interval
 from gliner_adapters.markdown import markdown_table
 
 #: Corpora in the order of their columns.
@@ -81,6 +82,20 @@ def footprint_part(record: dict[str, Any]) -> str:
     if record["wheel"]:
         text += f"\nThe wheel with all of them: {record['wheel']['bytes'] / 1e6:.1f} MB.\n"
     return text
+
+
+def reading_part(record: dict[str, Any]) -> str:
+    """How fast bases read: a row for each runtime, a column for each base."""
+    found: dict[str, dict[str, str]] = {}
+    for key, row in record["reading"].items():
+        base, _, runtime = key.partition(", ")
+        times = interval(row["times_as_fast"]) or "1"
+        found.setdefault(runtime, {})[base] = f"{times}; {row['sentences_per_second']:.0f} a second"
+    bases = list(dict.fromkeys(key.partition(", ")[0] for key in record["reading"]))
+    rows = [[runtime, *(cells.get(base, "") for base in bases)] for runtime, cells in found.items()]
+    table = markdown_table(["runtime", *(f"`{base}`" for base in bases)], rows)
+    where = f"Times as fast as `{bases[0]}` in torch, on {record['sentences']} sentences of `{record['corpus']}`"
+    return f"{table}\n\n{where}, {record['device']}; `{record['command']}`.\n"
 
 
 def _of(record: dict[str, Any], form: str) -> list[dict[str, Any]]:

@@ -46,7 +46,8 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 def _findings(name: str, record: Mapping[str, Any]) -> str:
     """Best against best, and how much of the time the encoder takes."""
-    lines = [f"\nAgainst `{REFERENCE}`; from `benchmark/results/speed/{name}`: `{todays(record['command'])}`."]
+    source = f"`benchmark/results/speed/{name}`: `{todays(record['command'])}`"
+    lines = [f"\nAgainst `{REFERENCE}`, {record['device']}; from {source}."]
     for kind in KINDS:
         if kind not in record:
             continue

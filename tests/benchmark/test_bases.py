@@ -11,7 +11,9 @@ import pytest
 
 from bases import TinyBase
 from benchmark.footprint import footprint_table, measure_footprint
-from benchmark.tables.bases import footprint_part, low_rank_part, start_part, zero_shot_part
+from benchmark.harness.ours import RUNS
+from benchmark.reading_bases import bases_table, compare_bases
+from benchmark.tables.bases import footprint_part, low_rank_part, reading_part, start_part, zero_shot_part
 from gliner_adapters.errors import GlinerAdaptersError
 
 Tiny = Callable[[str], TinyBase]
@@ -39,6 +41,20 @@ def test_tables_show_what_the_files_hold() -> None:
     lines = start_part(runs).splitlines()
     assert lines[0] == "| training sentences | epochs | `encoder:e` | `mine` |"
     assert lines[2:] == ["| 50 | 3 | 0.1000 | 0.7000 |", "| 1,000 | 3 |  | 0.8000 |"]
+
+
+def test_bases_are_read_in_turn(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    bases = [str(tiny(name).folder) for name in ("bi-bert", "uni-bert")]
+    result = compare_bases(bases, "sample", sentences=2, rounds=1)
+    assert set(result["reading"]) | set(result["left_out"]) == {f"{base}, {name}" for base in bases for name in RUNS}
+    for base in bases:
+        assert {f"{base}, torch", f"{base}, int8"} <= set(result["reading"])
+    assert bases_table(json.loads(json.dumps(result))).row_count == len(result["reading"])
+    first, *others = reading_part({**result, "command": "x"}).splitlines()[2:]
+    assert first.startswith("| torch | 1; ")
+    assert "(" in first.split(" | ")[2]
+    assert any(line.startswith("| int8 |") for line in others)
 
 
 @pytest.mark.slow

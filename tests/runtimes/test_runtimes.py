@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -116,12 +117,43 @@ scale = inputs.abs().amax(1, keepdim=True) / 127
 rows = (inputs / scale).round().double()
 expected = rows @ quantised.weight.double().t() * scale * quantised.scales + layer.bias
 torch.testing.assert_close(quantised(inputs).double(), expected, rtol=1e-4, atol=1e-4)
-print(weight_steps())
+print(weight_steps(), int8["int8_is_fast"]())
 """
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": most}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) in (64, 127)
+    assert done.stdout.split() in (["64", "True"], ["127", "True"], ["127", "False"])
+
+
+def test_int8_is_the_same_where_it_has_no_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, layer = torch.randn(40, 96), torch.nn.Linear(96, 64)
+    found = []
+    for fast in (True, False):
+        monkeypatch.setattr(int8, "int8_is_fast", lambda fast=fast: fast)
+        monkeypatch.setattr(int8, "weight_steps", lambda: 64)  # those of either kind of processor
+        found.append(int8.Int8Linear(layer)(inputs))
+    assert_near(found[1], found[0])
+    assert not torch.equal(found[0], layer(inputs))
+    monkeypatch.undo()
+    int8.weight_steps.cache_clear()
+    monkeypatch.setattr(int8, "int8_is_fast", lambda: False)
+    try:
+        assert int8.weight_steps() == 127, "sums of float32 do not overflow"
+    finally:
+        int8.weight_steps.cache_clear()
+
+
+def test_int8_takes_no_slow_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(rows: Tensor, weights: Tensor) -> Tensor:
+        time.sleep(0.2)
+        return rows.int() @ weights.int()
+
+    int8.int8_is_fast.cache_clear()
+    monkeypatch.setattr(torch, "_int_mm", slow)
+    try:
+        assert not int8.int8_is_fast()
+    finally:
+        int8.int8_is_fast.cache_clear()
 
 
 @pytest.mark.parametrize("name", BASES)
