@@ -61,7 +61,8 @@ def device_name(device: torch.device) -> str:
     """What the figures were measured on."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {torch.get_num_threads()} threads"
+    # Processors of one name differ in what they calculate with, and with it in what is fast.
+    return f"{_processor()} ({torch.backends.cpu.get_cpu_capability()}), {torch.get_num_threads()} threads"
 
 
 def _processor() -> str:
