@@ -36,6 +36,7 @@ def result() -> dict[str, Any]:
         "sentences": sentences,
         "left_out": {"fast-gliner": "RuntimeError: no `such`\n  input " + "x" * 200},
         "command": "gliner-adapters benchmark inference",
+        "device": "a processor, 2 threads",
     }
 
 

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
-from types import FrameType
+from typing import NoReturn
 
 import pytest
 from filelock import FileLock
 
 from bases import TinyBase
 from comparison.test_runner import runs
+from gliner_adapters.comparison import processes
 from gliner_adapters.comparison.processes import execute_all
 from gliner_adapters.comparison.runner import state
 from watching import ended
 
 Tiny = Callable[[str], TinyBase]
 LONG = {"training": {"epochs": 100_000, "evaluate_every": 100_000, "checkpoint_steps": 5, "precision": "fp32"}}
-
-
-class Alarmed(BaseException):
-    """Stands for what a signal raises in the main thread."""
 
 
 def owner(folder: Path) -> int:
@@ -45,25 +40,19 @@ def free(folder: Path) -> bool:
         return True
 
 
-def test_an_interrupted_call_ends_its_runs(tiny: Tiny, tmp_path: Path) -> None:
+def test_an_interrupted_call_ends_its_runs(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specs = runs(tiny, seeds=[1, 2], **LONG)
     folder = tmp_path / specs[0].name
     seen = list[int]()
 
-    def interrupt() -> None:
+    def interrupted(futures: object) -> NoReturn:
+        """Stands for waiting, in which Ctrl-C arrives."""
         seen.append(owner(folder))
-        os.kill(os.getpid(), signal.SIGALRM)
+        raise KeyboardInterrupt
 
-    def alarmed(number: int, frame: FrameType | None) -> None:
-        raise Alarmed
-
-    before = signal.signal(signal.SIGALRM, alarmed)
-    try:
-        Thread(target=interrupt, daemon=True).start()
-        with pytest.raises(Alarmed):
-            list(execute_all(specs, tmp_path))
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    monkeypatch.setattr(processes, "as_completed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(execute_all(specs, tmp_path))
     assert ended(seen[0])
     assert free(folder)
     assert not list(folder.rglob("*.tmp"))
