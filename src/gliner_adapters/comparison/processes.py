@@ -12,9 +12,9 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
@@ -74,16 +74,26 @@ def execute_all(
     waiting = [spec for spec in specs if state(spec, output / spec.name) != "finished"]
     started = _Started()
     with _shared_features(output) as features, ThreadPoolExecutor(jobs) as pool:
-        futures = [
-            pool.submit(_in_process, started, spec, output / spec.name, data_dir, features, threads, found)
-            for spec in waiting
-        ]
+        tasks = [_Task(spec, output / spec.name, data_dir, features, threads, found) for spec in waiting]
+        futures = [pool.submit(_in_process, started, task) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()
         finally:  # interrupted: those that have not begun must not begin, and those that have must not go on
             pool.shutdown(wait=False, cancel_futures=True)
             started.end()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a process has to know."""
+
+    spec: RunSpec
+    folder: Path
+    data_dir: Path | None
+    features: Path
+    threads: int
+    device: str
 
 
 class _Started:
@@ -102,10 +112,12 @@ class _Started:
                 raise Terminated
             process.start()
             self._running.add(process)
-        yield
-        process.join()
-        with self._lock:
-            self._running.remove(process)
+        try:
+            yield
+        finally:
+            process.join()
+            with self._lock:
+                self._running.remove(process)
 
     def end(self) -> None:
         """End them, and let none begin."""
@@ -159,49 +171,31 @@ def _processes() -> ForkServerContext | SpawnContext:
     return context
 
 
-def _in_process(
-    started: _Started,
-    spec: RunSpec,
-    folder: Path,
-    data_dir: Path | None,
-    features: Path,
-    threads: int,
-    device: str,
-) -> Outcome:
+def _in_process(started: _Started, task: _Task) -> Outcome:
     """Start a process for a run and wait for it."""
     context = _processes()
     receiver, sender = context.Pipe(duplex=False)
-    given = (sender, dict(os.environ), spec, folder, data_dir, features, threads, device)
-    process = context.Process(target=_child, args=given, name=spec.name)
+    name = task.spec.name
+    process = context.Process(target=_child, args=(sender, dict(os.environ), task), name=name)
+    outcome: Outcome | None = None
     with started.of(process):
         sender.close()
-        try:
-            outcome: Outcome = receiver.recv()
-        except EOFError:
-            process.join()
-            outcome = Outcome(spec.name, error=f"its process died (exit code {process.exitcode}); run again to go on")
-    return outcome
+        with suppress(EOFError):
+            outcome = receiver.recv()
+    return outcome or Outcome(name, error=f"its process died (exit code {process.exitcode}); run again to go on")
 
 
-def _child(
-    sender: Connection,
-    environment: Mapping[str, str],
-    spec: RunSpec,
-    folder: Path,
-    data_dir: Path | None,
-    features: Path,
-    threads: int,
-    device: str,
-) -> None:
+def _child(sender: Connection, environment: Mapping[str, str], task: _Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one, which then ends it
     raise_on_sigterm()
-    end_with_parent()
-    os.environ.clear()  # what it is forked from has that of its own start
-    os.environ.update(environment)
-    torch.set_num_threads(threads)
-    store = FeatureStore(features, keep=True)
     try:
-        sender.send(_attempt(spec.name, lambda: execute(spec, folder, data_dir, store, device)))
+        end_with_parent()
+        os.environ.clear()  # what it is forked from has that of its own start
+        os.environ.update(environment)
+        torch.set_num_threads(task.threads)
+        store = FeatureStore(task.features, keep=True)
+        run = partial(execute, task.spec, task.folder, task.data_dir, store, task.device)
+        sender.send(_attempt(task.spec.name, run))
     except Terminated:
         os._exit(TERMINATED)  # what is ours is cleaned up; the interpreter's end would wait for libraries' threads
 

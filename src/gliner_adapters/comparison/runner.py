@@ -14,7 +14,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from gliner_adapters.adapters import TrainedAdapter, load_adapter, save_adapter
 from gliner_adapters.adapters.config import CONFIG_FILE
@@ -40,9 +40,6 @@ from gliner_adapters.model.precision import precision_on
 from gliner_adapters.provenance import provenance
 from gliner_adapters.storage import write_json
 from gliner_adapters.training import FeatureStore
-
-if TYPE_CHECKING:
-    pass
 
 State = Literal["new", "unfinished", "finished", "other"]
 

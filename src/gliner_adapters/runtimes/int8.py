@@ -9,6 +9,10 @@ from functools import cache
 import torch
 from torch import nn
 
+#: How many times slower than float32 a plain loop is at least, and instructions for int8 never are. Far from both, so
+#: that every process on a machine finds the same, however busy it is: the entities depend on it.
+SLOW = 5
+
 
 class Int8Linear(nn.Module):
     """A linear layer in int8: a scale for each row of the weights, and in each pass one for each sub-token.
@@ -32,10 +36,10 @@ class Int8Linear(nn.Module):
         rows = inputs.reshape(-1, inputs.shape[-1]).float()
         scales = _scales(rows, 127)
         steps = (rows / scales).round_()
-        if int8_is_fast():
-            products = torch._int_mm(steps.to(torch.int8), self.weight.t()).float()
-        else:
+        if int8_is_slow():
             products = steps @ self.weight.t().float()
+        else:
+            products = torch._int_mm(steps.to(torch.int8), self.weight.t()).float()
         outputs = products.mul_(scales).mul_(self.scales)
         if self.bias is not None:
             outputs += self.bias
@@ -43,11 +47,11 @@ class Int8Linear(nn.Module):
 
 
 @cache
-def int8_is_fast() -> bool:
-    """Whether products of int8 are faster than those of float32 here; the same numbers come from either.
+def int8_is_slow() -> bool:
+    """Whether products of int8 are many times slower than those of float32 here.
 
-    They are where torch finds instructions for them (VNNI, AMX), and up to twenty times slower where it does not. Which
-    it is, is tried out, as with :func:`weight_steps`.
+    They are where torch finds no instructions for them and runs a plain loop. Which it is, is tried out, as with
+    :func:`weight_steps`.
     """
     rows, weights = torch.ones(64, 768, dtype=torch.int8), torch.ones(768, 768, dtype=torch.int8)
     floats = rows.float()
@@ -59,7 +63,7 @@ def int8_is_fast() -> bool:
         return time.perf_counter() - start
 
     ours = min(seconds(lambda: torch._int_mm(rows, weights.t())) for _ in range(3))
-    return ours < min(seconds(lambda: floats @ weights.t().float()) for _ in range(3))
+    return ours > SLOW * min(seconds(lambda: floats @ weights.t().float()) for _ in range(3))
 
 
 @cache
@@ -69,8 +73,8 @@ def weight_steps() -> int:
     Processors without dot products of bytes (VNNI) add products in pairs, in 16 bits, where two of 127 steps overflow
     and two of 64 do not. Which kind this one is, is tried out: what oneDNN picks is its own affair.
     """
-    if not int8_is_fast():
-        return 127
+    if int8_is_slow():
+        return 127  # sums of float32 do not overflow
     draw = torch.Generator().manual_seed(0)
     rows, weights = (torch.randint(-127, 128, (32, 128), generator=draw).to(torch.int8) for _ in range(2))
     products = torch._int_mm(rows, weights.t())
